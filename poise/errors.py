@@ -1,0 +1,75 @@
+"""Every error that Poise raises on purpose.
+
+PoiseError
+├── ConfigurationError      a setting is wrong or a resource is missing: ends the program with its sentence
+├── WireError               bytes from the network, a spool or a recording do not follow docs/wire.md
+├── DecodeError             bytes from a sensor do not follow its vendor's layout
+├── CalibrationError        the samples given cannot make a calibration; the sentence says what to repeat
+├── SensorError             a sensor or the Bluetooth adapter failed
+│   └── SensorGoneError          the link to a sensor ended
+├── BrokerError             the MQTT broker refused, vanished or answered nonsense
+├── StoreError              a store could not read or write
+│   ├── StoreUnavailableError try again later (server down, disk full)
+│   └── StoreRejectedError    the store refuses this very data: trying again changes nothing
+└── RecordingError          a recording file is not one, or is cut off
+
+A library's own exceptions are turned into one of these in the single file that owns the library.
+"""
+
+
+class PoiseError(Exception):
+    """Root of the tree; its text is a sentence for the person who reads it."""
+
+
+class ConfigurationError(PoiseError):
+    """A setting is wrong or something the program needs is missing; the text says what to change."""
+
+
+class WireError(PoiseError):
+    """A payload that does not follow `docs/wire.md`."""
+
+    def __init__(self, sentence: str, *, reason: str = "malformed") -> None:
+        """Keep a short `reason` for counters beside the sentence for people."""
+        super().__init__(sentence)
+        self.reason = reason
+
+
+class DecodeError(PoiseError):
+    """A notification that does not follow its vendor's layout."""
+
+
+class CalibrationError(PoiseError):
+    """The samples given cannot make a calibration."""
+
+
+class SensorError(PoiseError):
+    """A sensor or the Bluetooth adapter failed."""
+
+    def __init__(self, sentence: str, *, sensor: str = "") -> None:
+        """Remember which sensor it was, if it was one."""
+        super().__init__(sentence)
+        self.sensor = sensor
+
+
+class SensorGoneError(SensorError):
+    """The link to a sensor ended."""
+
+
+class BrokerError(PoiseError):
+    """The MQTT broker refused, vanished or answered nonsense."""
+
+
+class StoreError(PoiseError):
+    """A store could not read or write."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store is not there now: the same call may succeed later."""
+
+
+class StoreRejectedError(StoreError):
+    """The store refuses this very data: trying again changes nothing."""
+
+
+class RecordingError(PoiseError):
+    """A recording file is not one, or is cut off in a way that cannot be read past."""

@@ -1,0 +1,127 @@
+"""The small JSON messages beside the samples: presence, sensors, stored, calibration, live (docs/wire.md)."""
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from poise.calibration import Calibration
+from poise.errors import WireError
+from poise.results import Episode
+
+VERSION: Final = 1
+MAX_BYTES: Final = 64 * 1024
+
+
+class Presence(msgspec.Struct, frozen=True, kw_only=True):
+    """Retained at `…/presence`: is the wearer's gateway there? Its last will says "lost".
+
+    Attributes:
+        state: "online", "offline" (said goodbye) or "lost" (last will).
+        since_us: UTC µs at which this gateway session began.
+    """
+
+    v: int = VERSION
+    state: str
+    gateway: str
+    session: str
+    since_us: int
+    origin: str = "worn"
+    program: str = ""
+
+
+class SensorStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Retained at `…/sensor/{sensor}`: the truth about one sensor.
+
+    Attributes:
+        state: "streaming" (samples within the last 2 s), "connected", "stale" (connected, silent) or "lost".
+        last_us: UTC µs of its newest sample, 0 before the first.
+        clock_ppm: estimated rate error of the sensor's clock against UTC.
+    """
+
+    v: int = VERSION
+    sensor: str
+    segment: str
+    state: str
+    since_us: int
+    last_us: int = 0
+    rate_hz: float = 0.0
+    battery_percent: int | None = None
+    charging: bool = False
+    vendor: str = ""
+    firmware: str = ""
+    clock_ppm: float | None = None
+    received: int = 0
+    missing: int = 0
+    origin: str = "worn"
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """At `…/stored`: what ingest has on its disk of one gateway session; the only confirmation there is.
+
+    Attributes:
+        through: every message up to and with this sequence is stored or was given up; -1 for none.
+        highest: the highest sequence stored.
+        holes: first and last sequence of each stretch missing between them.
+    """
+
+    v: int = VERSION
+    session: str
+    through: int
+    highest: int
+    holes: list[tuple[int, int]] = []
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """At `…/live`, not retained: the newest frames as columns, null where unseen. Angles in rad."""
+
+    v: int = VERSION
+    run_us: int
+    calibration: str
+    origin: str
+    segments: list[str]
+    t_us: list[int]
+    sagittal: list[list[float | None]]
+    frontal: list[list[float | None]]
+    kinds: list[list[str]]
+
+
+class CalibrationNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """Retained at `…/calibration`."""
+
+    v: int = VERSION
+    calibration: Calibration
+
+
+class EpisodeNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """At `…/episode`, not retained: an episode that began, changed or ended."""
+
+    v: int = VERSION
+    origin: str = "worn"
+    episode: Episode
+
+
+Notice = Presence | SensorStatus | Stored | Live | CalibrationNotice | EpisodeNotice
+N = TypeVar("N", Presence, SensorStatus, Stored, Live, CalibrationNotice, EpisodeNotice)
+
+
+def encode(notice: Notice) -> bytes:
+    """Return the notice as JSON; numbers that are not finite become null."""
+    return msgspec.json.encode(notice)
+
+
+def decode(payload: bytes, kind: type[N]) -> N:
+    """Check and unpack a JSON notice.
+
+    Raises:
+        WireError: if it is not one of that kind and of version 1.
+    """
+    if len(payload) > MAX_BYTES:
+        raise WireError(f"a notice of {len(payload)} bytes is over the {MAX_BYTES} allowed", reason="size")
+    try:
+        notice = msgspec.json.decode(payload, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise WireError(f"not a {kind.__name__} notice: {exc}", reason="malformed") from exc
+    version: Any = notice.v
+    if version != VERSION:
+        raise WireError(f"version {version} is not {VERSION}; update this program", reason="version")
+    return notice

@@ -1,0 +1,197 @@
+"""What the analytics conclude: posture frames, seconds, episodes and exposure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.samples import Floats, Int64s
+
+GRID_US: Final = 100_000
+"""Posture frames lie on whole multiples of this on the UTC scale: 10 Hz."""
+QUARTER_S: Final = 900
+"""Exposure is kept for quarters of an hour on the UTC scale."""
+
+
+class Kind(StrEnum):
+    """Kinds of episode; rules in `docs/postures.md`."""
+
+    FORWARD_HEAD = "forward_head"
+    LOOKING_DOWN = "looking_down"
+    SLOUCH = "slouch"
+    HIP_LEAN = "hip_lean"
+    SIDE_BEND = "side_bend"
+    ROUNDED_SHOULDER_LEFT = "rounded_shoulder_left"
+    ROUNDED_SHOULDER_RIGHT = "rounded_shoulder_right"
+
+
+SPINE_KINDS: Final = (Kind.HIP_LEAN, Kind.SLOUCH, Kind.FORWARD_HEAD, Kind.LOOKING_DOWN)
+"""At most one of these holds at a moment; the first that applies."""
+FORWARD_OF_UPRIGHT: Final = (Kind.FORWARD_HEAD, Kind.SLOUCH)
+
+KIND_TEXT: Final = {
+    Kind.FORWARD_HEAD: "forward head",
+    Kind.LOOKING_DOWN: "looking down",
+    Kind.SLOUCH: "slouch",
+    Kind.HIP_LEAN: "lean from the hips",
+    Kind.SIDE_BEND: "side bend",
+    Kind.ROUNDED_SHOULDER_LEFT: "rounded shoulder, left",
+    Kind.ROUNDED_SHOULDER_RIGHT: "rounded shoulder, right",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PostureFrame:
+    """One moment on the 10 Hz grid, for a figure or a live page.
+
+    Attributes:
+        t_us: UTC µs, a multiple of `GRID_US`.
+        sagittal: rad by segment, forward of the person's upright positive; unseen segments are absent.
+        frontal: rad by segment, leaning to the person's right positive.
+        kinds: the kinds whose rule holds at this moment, before any dwell.
+    """
+
+    t_us: int
+    sagittal: dict[str, float]
+    frontal: dict[str, float]
+    kinds: frozenset[Kind]
+
+
+@dataclass(frozen=True, slots=True)
+class PostureFrames:
+    """Consecutive frames of one run as arrays; NaN where a segment was not seen.
+
+    Attributes:
+        run_us: the run's identity within its wearer: UTC µs of its first sample.
+        calibration: id of the calibration, "" while uncalibrated (all angles NaN).
+        segments: (m,) names, the columns of the angles.
+        t_us: (n,) int64 on the grid, increasing; moments at which nothing was seen are left out.
+        sagittal: (n, m) rad, forward positive.
+        frontal: (n, m) rad, to the right positive.
+        kinds: the columns of `held`.
+        held: (n, k) bool, the kind's rule holds at this moment, before any dwell.
+    """
+
+    run_us: int
+    calibration: str
+    segments: tuple[str, ...]
+    t_us: Int64s
+    sagittal: Floats
+    frontal: Floats
+    kinds: tuple[Kind, ...]
+    held: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.t_us)
+
+    def frame(self, i: int) -> PostureFrame:
+        """Return row `i` as a `PostureFrame`."""
+        seen = [(j, name) for j, name in enumerate(self.segments) if np.isfinite(self.sagittal[i, j])]
+        return PostureFrame(
+            int(self.t_us[i]),
+            {name: float(self.sagittal[i, j]) for j, name in seen},
+            {name: float(self.frontal[i, j]) for j, name in seen},
+            frozenset(kind for k, kind in enumerate(self.kinds) if self.held[i, k]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """What is stored of one second and one stream.
+
+    Attributes:
+        t_s: UTC s, the second's beginning.
+        stream: a segment ("head": its sagittal inclination), "<segment>.frontal", or a measure such as
+            "neck" (`analytics.rules`); all in rad.
+        mean: mean over the frames seen, rad.
+        low: least, rad.
+        high: greatest, rad.
+        coverage: share of the second's ten frames in which the stream was seen, 0 to 1.
+        run_us: the run it belongs to.
+        calibration: the calibration it was judged with.
+    """
+
+    t_s: int
+    stream: str
+    mean: float
+    low: float
+    high: float
+    coverage: float
+    run_us: int
+    calibration: str
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A posture held beyond its dwell.
+
+    Attributes:
+        id: unique within the wearer and the same in every re-analysis.
+        kind: which posture.
+        run_us: the run it belongs to.
+        start_us: UTC µs of the crossing, dated back before the dwell.
+        detected_us: UTC µs at which the dwell was over.
+        end_us: UTC µs of the crossing back; None while it lasts.
+        last_us: UTC µs of the newest frame that counted into it.
+        peak_rad: greatest deviation from the person's upright.
+        mean_rad: mean deviation over its frames.
+        calibration: the calibration it was judged with.
+        sensors: the segments that it rests on.
+        remarks: what could not be seen: "thorax unseen", "lumbar unseen".
+    """
+
+    id: str
+    kind: Kind
+    run_us: int
+    start_us: int
+    detected_us: int
+    end_us: int | None
+    last_us: int
+    peak_rad: float
+    mean_rad: float
+    calibration: str
+    sensors: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from start to end, or to the newest frame while it lasts."""
+        return ((self.last_us if self.end_us is None else self.end_us) - self.start_us) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Time in a kind's episodes within one quarter of an hour of one run.
+
+    Attributes:
+        quarter_s: UTC s of the quarter's beginning, a multiple of 900.
+        run_us: the run; quarters of several runs are summed when read.
+        kind: a `Kind`, or "seen" for the time in which posture could be judged at all.
+        seconds: s, in whole frames of 0.1 s.
+    """
+
+    quarter_s: int
+    run_us: int
+    kind: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What one `Pipeline.update` concluded; later rows replace earlier ones with the same key.
+
+    Attributes:
+        frames: finished frames, a `PostureFrames` for each stretch of one run.
+        seconds: finished seconds.
+        episodes: episodes that began, changed or ended, the newest state of each.
+        exposures: the quarters touched, as totals of their run so far.
+        remarks: things to count: "late", "not a number", "unknown segment", …, with their number.
+    """
+
+    frames: tuple[PostureFrames, ...] = ()
+    seconds: tuple[Second, ...] = ()
+    episodes: tuple[Episode, ...] = ()
+    exposures: tuple[Exposure, ...] = ()
+    remarks: tuple[tuple[str, int], ...] = ()
