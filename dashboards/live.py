@@ -1,0 +1,149 @@
+"""What the live topic says of one wearer now: posture, since when, sensors seen, the last two minutes."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from analytics.rules import DEFAULT_PLAN, Plan, Worn, deviations, measures
+from dashboards.palette import Tone, tone_of
+from dashboards.words import NO_DATA_AFTER_S, held
+from poise.notices import Live
+from poise.results import FORWARD_OF_UPRIGHT, SPINE_KINDS, Kind
+from poise.samples import Floats
+from poise.skeleton import THORAX_REFERENCES
+
+TRACE_S: Final = 120
+"""Seconds of live traces kept."""
+_LAPSE_US: Final = 1_000_000
+"""A posture whose rule fails for less than this still counts as held, so that the seconds do not flicker."""
+_KINDS: Final[Mapping[str, Kind]] = {str(kind): kind for kind in Kind}
+_ORDER: Final = (*SPINE_KINDS, Kind.SIDE_BEND, Kind.ROUNDED_SHOULDER_LEFT, Kind.ROUNDED_SHOULDER_RIGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The posture at this moment in words and colour.
+
+    Attributes:
+        tone: colour of the figure.
+        title: a few words.
+        sentence: what is held, how far and for how long; "" where the title says it all.
+        alternative: text alternative of the figure, without running seconds.
+    """
+
+    tone: Tone
+    title: str
+    sentence: str
+    alternative: str
+
+
+@dataclass(slots=True)
+class LivePosture:
+    """Takes `Live` notices in and answers what is true now; knows no clock of its own.
+
+    Attributes:
+        plan: thresholds.
+        last_us: UTC µs of the newest frame, 0 before the first.
+        calibration: id, "" while uncalibrated, None before the first notice.
+        angles: newest sagittal inclinations, rad; unseen segments are absent.
+        seen_us: UTC µs at which each segment was last seen.
+        origin: of the newest notice.
+    """
+
+    plan: Plan = DEFAULT_PLAN
+    last_us: int = 0
+    calibration: str | None = None
+    origin: str = ""
+    angles: dict[str, float] = field(default_factory=dict)
+    seen_us: dict[str, int] = field(default_factory=dict)
+    _since: dict[Kind, tuple[int, int]] = field(default_factory=dict)
+    _deviation: dict[Kind, float] = field(default_factory=dict)
+    _traces: deque[tuple[int, dict[str, float]]] = field(default_factory=lambda: deque(maxlen=TRACE_S * 10))
+
+    def take(self, live: Live) -> None:
+        """Add a notice; frames not newer than the newest known are passed over."""
+        self.calibration, self.origin = live.calibration, live.origin
+        sagittal, frontal = _array(live.sagittal), _array(live.frontal)
+        worn = Worn({name: j for j, name in enumerate(live.segments)}, {})
+        if len(sagittal) == 0:
+            return
+        traced = _traced(sagittal, worn)
+        apart = {d.kind: d.angle for d in deviations(sagittal, frontal, worn, self.plan)}
+        for i, t_us in enumerate(live.t_us):
+            if t_us > self.last_us:
+                self.last_us = t_us
+                self._note(t_us, [(n, float(sagittal[i, j])) for n, j in worn.columns.items()])
+                self._hold(t_us, live.kinds[i], {kind: float(angle[i]) for kind, angle in apart.items()})
+                row = {name: float(values[i]) for name, values in traced.items()}
+                self._traces.append((t_us, {n: v for n, v in row.items() if np.isfinite(v)}))
+
+    def since_us(self, kind: Kind) -> int | None:
+        """Return since when a posture has been held, None if it is not."""
+        times = self._since.get(kind)
+        return times[0] if times and self.last_us - times[1] <= _LAPSE_US else None
+
+    def now(self, now_us: int, open_since: Mapping[Kind, int] | None = None) -> Now:
+        """Say the posture at `now_us`.
+
+        Args:
+            now_us: UTC µs.
+            open_since: start of episodes that are still going on, by kind; they may have begun before the
+                page was opened.
+        """
+        if self.last_us == 0:
+            return Now(Tone.UNKNOWN, "Waiting for the sensors", "", "No posture to show yet.")
+        if now_us - self.last_us > NO_DATA_AFTER_S * 1e6:
+            return Now(Tone.UNKNOWN, "No live data", "The figure shows the last posture seen.",
+                       "The last posture seen; live data has stopped.")  # fmt: skip
+        if not self.calibration:
+            return Now(Tone.UNKNOWN, "Not calibrated yet",
+                       "Sit upright and still and calibrate the sensors; posture is judged from then on.",
+                       "No posture to show: the sensors are not calibrated.")  # fmt: skip
+        if not self.angles:
+            return Now(Tone.UNKNOWN, "No sensor is seen", "", "No sensor is seen at this moment.")
+        return self._held_now(open_since or {})
+
+    def traces(self, name: str) -> tuple[Sequence[int], Sequence[float]]:
+        """Return times (UTC µs) and values (rad) of "neck", "thorax", "shoulder_left" or "shoulder_right"."""
+        rows = [(t_us, row[name]) for t_us, row in self._traces if name in row]
+        return [t for t, _ in rows], [v for _, v in rows]
+
+    def _held_now(self, open_since: Mapping[Kind, int]) -> Now:
+        kinds = [kind for kind in _ORDER if self.since_us(kind) is not None]
+        if not kinds:
+            return Now(Tone.UPRIGHT, "Near your upright", "", "Side view: near your upright.")
+        times = {k: min(self.since_us(k) or 0, open_since.get(k, self.last_us)) for k in kinds}
+        longest = max((self.last_us - t) / 1e6 for t in times.values())
+        texts = [held(k, self._deviation.get(k), (self.last_us - times[k]) / 1e6) for k in kinds]
+        plain = "; ".join(held(k, None, None) for k in kinds)
+        return Now(tone_of(longest), _title(kinds), ". ".join(texts), f"Side view: {plain}.")
+
+    def _note(self, t_us: int, row: Sequence[tuple[str, float]]) -> None:
+        self.angles = {name: value for name, value in row if np.isfinite(value)}
+        self.seen_us.update(dict.fromkeys(self.angles, t_us))
+
+    def _hold(self, t_us: int, kinds: Sequence[str], angles: Mapping[Kind, float]) -> None:
+        for kind in (_KINDS[k] for k in kinds if k in _KINDS):
+            start, last = self._since.get(kind, (t_us, t_us))
+            self._since[kind] = (start if t_us - last <= _LAPSE_US else t_us, t_us)
+            if np.isfinite(angles.get(kind, np.nan)):
+                self._deviation[kind] = angles[kind]
+
+
+def _title(kinds: Sequence[Kind]) -> str:
+    if any(kind in FORWARD_OF_UPRIGHT for kind in kinds):
+        return "Drifting forward"
+    return held(kinds[0], None, None)
+
+
+def _array(rows: Sequence[Sequence[float | None]]) -> Floats:
+    return np.array([[np.nan if v is None else v for v in row] for row in rows], np.float64)
+
+
+def _traced(sagittal: Floats, worn: Worn) -> dict[str, Floats]:
+    found = measures(sagittal, worn)
+    thorax = next((worn.columns[name] for name in THORAX_REFERENCES if name in worn.columns), None)
+    return found if thorax is None else {"thorax": sagittal[:, thorax], **found}
