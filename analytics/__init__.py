@@ -1,0 +1,1 @@
+"""Pure functions and small states, samples to posture: no clock, no socket, no file, no asyncio."""

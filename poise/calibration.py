@@ -24,11 +24,14 @@ class Alignment:
         q_sensor_from_segment: turns vectors of the segment frame B into the sensor frame S.
         residual_rad: how far the calibration movement left the sagittal plane, or, for a static one, how
             much the person moved; the angle error grows linearly with it.
+        bow_rad: how far the segment leaned in the bow from the hips, 0 without one: the person's own
+            pattern of a lean from the hips, against which a slouch is told apart.
     """
 
     sensor: str
     q_sensor_from_segment: Quaternion
     residual_rad: float
+    bow_rad: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

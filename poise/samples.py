@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Int16s = NDArray[np.int16]
 Int64s = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 _LIMIT = 32767
 
 

@@ -1,0 +1,37 @@
+"""Inclination of segments against the person's own upright (frames and signs: docs/frames.md)."""
+
+import numpy as np
+
+from poise.calibration import Quaternion
+from poise.samples import Floats
+
+
+def axes(q_sensor_from_segment: Quaternion) -> Floats:
+    """Return (3, 3): the segment's x, y and z axes in the sensor frame, one a row."""
+    w, x, y, z = q_sensor_from_segment
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)],
+            [2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)],
+            [2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def inclination(up: Floats, segment_axes: Floats) -> tuple[Floats, Floats]:
+    """Return sagittal (forward positive) and frontal (to the right positive) inclination, (n,) rad each.
+
+    Args:
+        up: (n, 3) earth's up in the sensor frame; NaN where unseen, which stays NaN.
+        segment_axes: (3, 3) from `axes`.
+    """
+    x, y, z = (up[:, 0] * a[0] + up[:, 1] * a[1] + up[:, 2] * a[2] for a in segment_axes)
+    return np.arctan2(-x, z), np.arcsin(np.clip(y, -1.0, 1.0))
+
+
+def unit(vector: Floats) -> Floats:
+    """Return the vector(s) along the last axis at length 1; a zero vector becomes NaN."""
+    length = np.sqrt((vector * vector).sum(axis=-1, keepdims=True))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled: Floats = vector / length
+    return scaled
