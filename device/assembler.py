@@ -1,0 +1,131 @@
+"""All sensors of one wearer, cut into one message a UTC second.
+
+Everything is decided in fixed slots of the host's clock and from arrival stamps, so that the same arrivals
+make the same messages, however they were handed over.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from device.clock import Moment
+from device.track import SECOND_US, LastSample, Track
+from device.vendors import Vendor
+from poise.samples import Gap, ImuBatch, SampleMessage
+
+SLOT_US: Final = 100_000
+WAIT_US: Final = 500_000
+"""How long a second's message waits for a late sensor; what comes later leaves in the next message."""
+SILENT_US: Final = 2_000_000
+"""A sensor silent for this long is not waited for."""
+_MAX_BATCHES: Final = 60  # the wire allows 64 in a message
+
+
+class Assembler:
+    """Notifications of all sensors in, messages out; sequence and floor are the spool's to set.
+
+    Attributes:
+        tracks: the sensors, by identity.
+        calibration: id of the calibration to write on the batches from now on, "" for none.
+    """
+
+    def __init__(self, session: str, *, origin: str = "worn", last: Mapping[str, LastSample] | None = None):
+        """Begin a gateway session.
+
+        Args:
+            session: its unique id.
+            origin: "worn" or "simulated"; stands on every message.
+            last: by sensor, the newest sample on disk from an earlier session.
+        """
+        self.tracks: dict[str, Track] = {}
+        self.calibration = ""
+        self._session, self._origin = session, origin
+        self._last = dict(last or {})
+        self._waiting: dict[str, tuple[list[bytes], list[Moment]]] = {}
+        self._slot_end = 0
+        self._offset_us = 0
+        self._cut_us = 0
+
+    def add(self, sensor: str, segment: str, vendor: Vendor) -> Track:
+        """Expect a sensor; the same sensor again changes nothing."""
+        if sensor not in self.tracks:
+            self.tracks[sensor] = Track(sensor, segment, vendor, self._last.get(sensor))
+        return self.tracks[sensor]
+
+    def push(self, sensor: str, notification: bytes, moment: Moment) -> None:
+        """Take one notification of an expected sensor; moments must not run backwards."""
+        notifications, moments = self._waiting.setdefault(sensor, ([], []))
+        notifications.append(notification)
+        moments.append(moment)
+
+    def advance(self, now: Moment) -> list[SampleMessage]:
+        """Work through the slots that are over and return the messages that are due."""
+        if not self._waiting and not self._slot_end:
+            return []
+        if not self._slot_end:
+            self._slot_end = min(m[0].host_us for _, m in self._waiting.values()) // SLOT_US * SLOT_US
+        messages: list[SampleMessage] = []
+        while self._slot_end + SLOT_US <= now.host_us:
+            self._slot_end += SLOT_US
+            if self._waiting:
+                self._take_slot()
+            messages += self._due()
+        return messages
+
+    def finish(self, now: Moment) -> list[SampleMessage]:
+        """Return everything that is left, the partial second too."""
+        messages = self.advance(Moment(now.host_us + SLOT_US, now.utc_us))
+        for track in self.tracks.values():
+            track.settle()
+        while (oldest := self._oldest()) is not None:
+            messages += self._message((oldest // SECOND_US + 1) * SECOND_US)
+        return messages
+
+    def _take_slot(self) -> None:
+        for sensor, (notifications, moments) in list(self._waiting.items()):
+            n = sum(moment.host_us < self._slot_end for moment in moments)
+            if n:
+                self._offset_us = moments[n - 1].utc_us - moments[n - 1].host_us
+                self.tracks[sensor].take(notifications[:n], moments[:n])
+            del notifications[:n], moments[:n]
+            if not moments:
+                del self._waiting[sensor]
+
+    def _due(self) -> list[SampleMessage]:
+        utc_us = self._slot_end + self._offset_us
+        oldest = self._oldest()
+        if oldest is None:
+            return []
+        if self._cut_us > utc_us + 2 * SECOND_US:  # the host's clock was set back
+            self._cut_us = 0
+        messages: list[SampleMessage] = []
+        while oldest is not None:
+            # Rests of an earlier second go with the next one.
+            end_us = max(self._cut_us, oldest // SECOND_US * SECOND_US) + SECOND_US
+            if utc_us < end_us + WAIT_US and not self._complete(end_us):
+                break
+            messages += self._message(end_us)
+            oldest = self._oldest()
+        return messages
+
+    def _complete(self, end_us: int) -> bool:
+        heard = [t for t in self.tracks.values() if t.heard_us and self._slot_end - t.heard_us < SILENT_US]
+        return bool(heard) and all(track.newest_us >= end_us for track in heard)
+
+    def _message(self, end_us: int) -> list[SampleMessage]:
+        batches: list[ImuBatch] = []
+        gaps: list[Gap] = []
+        for track in self.tracks.values():
+            more, missing = track.cut(end_us, self.calibration)
+            batches += more
+            gaps += missing
+        self._cut_us = end_us
+        parts = [batches[i : i + _MAX_BATCHES] for i in range(0, len(batches), _MAX_BATCHES)]
+        return [
+            SampleMessage(self._session, 0, tuple(part), tuple(gaps if i == 0 else ()), 0, self._origin)
+            for i, part in enumerate(parts)
+        ]
+
+    def _oldest(self) -> int | None:
+        return min(
+            (t for track in self.tracks.values() if (t := track.oldest_us()) is not None), default=None
+        )

@@ -1,0 +1,236 @@
+"""The gateway's spool: messages wait here, on disk, until ingest says that it has them on its own.
+
+One SQLite database, write-ahead log, synced at every commit: what `put` has returned survives the death of
+the process and of the machine's power.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from device.track import LastSample
+from poise.errors import ConfigurationError, StoreError, StoreUnavailableError
+from poise.notices import Stored
+from poise.ports import Spooled
+from poise.samples import Gap, ImuBatch, SampleMessage
+from poise.wire import decode_samples, encode_samples
+
+MAX_BYTES: Final = 2 * 1024**3
+"""Six sensors at 60 Hz make about 4.5 kB a second: five days."""
+_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE message (
+    row INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL, sequence INTEGER NOT NULL,
+    floor INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (session, sequence));
+CREATE TABLE session (session TEXT PRIMARY KEY, next INTEGER NOT NULL, floor INTEGER NOT NULL);
+CREATE TABLE sensor (sensor TEXT PRIMARY KEY, tick INTEGER NOT NULL, t_us INTEGER NOT NULL);
+CREATE TABLE owed (
+    sensor TEXT NOT NULL, segment TEXT NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,
+    count INTEGER NOT NULL, estimated INTEGER NOT NULL, reason TEXT NOT NULL);
+"""
+SPOOL_FULL: Final = "spool full"
+
+
+class DiskSpool:
+    """A `poise.ports.Spool` in one file; every method may be called from any thread and may block.
+
+    Attributes:
+        dropped: messages given up since opening because the spool was full.
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
+        """Open or create the spool.
+
+        Args:
+            path: the database file; its folder is made if need be.
+            max_bytes: how much may wait before the oldest messages are given up.
+
+        Raises:
+            ConfigurationError: if the file cannot be opened and written, or a newer program made it.
+        """
+        self.dropped = 0
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+            self._open(path)
+        except (OSError, sqlite3.Error) as exc:
+            raise ConfigurationError(
+                f"The spool {path} cannot be written ({exc}). Choose a folder that you may write to and that "
+                "has free space, or mend this one's permissions."
+            ) from exc
+        self._bytes = self._one("SELECT coalesce(sum(length(payload)), 0) FROM message")
+
+    def put(self, message: SampleMessage) -> int:
+        """Keep a message, its sensors' newest samples with it, and return the sequence it was given.
+
+        The message's own sequence and floor are ignored. When this returns, it is on the disk.
+
+        Raises:
+            StoreUnavailableError: if the disk refuses, for example because it is full.
+        """
+        with self._transaction() as db:
+            owed = [_gap(row) for row in db.execute("SELECT * FROM owed")]
+            db.execute("DELETE FROM owed")
+            session = message.session
+            db.execute("INSERT OR IGNORE INTO session VALUES (?, 0, 0)", (session,))
+            sequence, floor = db.execute(
+                "SELECT next, floor FROM session WHERE session = ?", (session,)
+            ).fetchone()
+            gaps = (*owed, *message.gaps)
+            payload = encode_samples(replace(message, sequence=sequence, floor=floor, gaps=gaps))
+            db.execute(
+                "INSERT INTO message (session, sequence, floor, payload) VALUES (?, ?, ?, ?)",
+                (session, sequence, floor, payload),
+            )
+            db.execute("UPDATE session SET next = next + 1 WHERE session = ?", (session,))
+            db.executemany("INSERT OR REPLACE INTO sensor VALUES (?, ?, ?)", _newest(message.batches))
+            self._make_room(db, len(payload))
+        return int(sequence)
+
+    def after(self, row: int, limit: int) -> Sequence[Spooled]:
+        """See `poise.ports.Spool`: oldest first, so that what an earlier session left drains first."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT m.row, m.session, m.sequence, m.payload, m.floor, s.floor FROM message m"
+                " JOIN session s USING (session) WHERE m.row > ? ORDER BY m.row LIMIT ?",
+                (row, limit),
+            ).fetchall()
+        return [
+            Spooled(number, session, sequence, payload if written == floor else _with_floor(payload, floor))
+            for number, session, sequence, payload, written, floor in rows
+        ]
+
+    def confirm(self, stored: Stored) -> int:
+        """See `poise.ports.Spool`."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT row, sequence, length(payload) FROM message WHERE session = ? AND sequence <= ?",
+                (stored.session, max(stored.through, stored.highest)),
+            ).fetchall()
+            done = [(row, size) for row, n, size in rows if n <= stored.through or not _in_hole(n, stored)]
+            db.executemany("DELETE FROM message WHERE row = ?", [(row,) for row, _ in done])
+            self._bytes -= sum(size for _, size in done)
+        return len(done)
+
+    def depth(self) -> int:
+        """See `poise.ports.Spool`."""
+        with self._lock:
+            return self._one("SELECT count(*) FROM message")
+
+    def last_samples(self) -> dict[str, LastSample]:
+        """Return the newest spooled sample of every sensor ever spooled, confirmed or not."""
+        with self._transaction() as db:
+            return {s: LastSample(tick, t_us) for s, tick, t_us in db.execute("SELECT * FROM sensor")}
+
+    def owe(self, gaps: Iterable[Gap]) -> None:
+        """Report these gaps with the next message that is put."""
+        with self._transaction() as db:
+            _owe(db, gaps)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def _open(self, path: Path) -> None:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+            self._db.execute(f"PRAGMA {pragma}")
+        version = self._one("PRAGMA user_version")
+        if version > _VERSION:
+            raise ConfigurationError(f"The spool {path} was made by a newer Poise. Update this one.")
+        if version == 0:
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        # Opening succeeds on a read-only disk; only writing shows it.
+        self._db.executescript("BEGIN IMMEDIATE; DELETE FROM owed WHERE 0; COMMIT;")
+
+    def _make_room(self, db: sqlite3.Connection, added: int) -> None:
+        size = self._bytes + added
+        while size > self._max_bytes:
+            oldest = db.execute("SELECT row, session, sequence, payload FROM message ORDER BY row").fetchone()
+            row, session, sequence, payload = oldest
+            if db.execute("SELECT max(row) FROM message").fetchone()[0] == row:
+                break  # never the message that is being put
+            db.execute("DELETE FROM message WHERE row = ?", (row,))
+            db.execute("UPDATE session SET floor = ? WHERE session = ?", (sequence + 1, session))
+            _owe(db, _given_up(decode_samples(payload)))
+            size -= len(payload)
+            self.dropped += 1
+        self._bytes = size
+
+    def _one(self, sql: str) -> int:
+        return int(self._db.execute(sql).fetchone()[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            before = (self._bytes, self.dropped)
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException as exc:
+                self._bytes, self.dropped = before
+                _roll_back(self._db)
+                if isinstance(exc, sqlite3.Error):
+                    raise _refused(exc) from exc
+                raise
+
+
+def _refused(exc: sqlite3.Error) -> StoreError:
+    return StoreUnavailableError(
+        f"The spool cannot be written now ({exc}). Free some disk space; nothing on it is lost."
+    )
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    try:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+    except sqlite3.Error:  # the error that led here says more
+        return
+
+
+def _newest(batches: Iterable[ImuBatch]) -> list[tuple[str, int, int]]:
+    """Return sensor, tick and time of each batch's last sample; a later batch of a sensor replaces it."""
+    return [(b.sensor, b.part(len(b) - 1, len(b)).first_tick, int(b.t_us[-1])) for b in batches]
+
+
+def _in_hole(sequence: int, stored: Stored) -> bool:
+    return any(first <= sequence <= last for first, last in stored.holes)
+
+
+def _gap(row: tuple[str, str, int, int, int, int, str]) -> Gap:
+    sensor, segment, from_us, to_us, count, estimated, reason = row
+    return Gap(sensor, segment, from_us, to_us, count, bool(estimated), reason)
+
+
+def _given_up(message: SampleMessage) -> list[Gap]:
+    """What is missing once a whole message is dropped: its samples, and the gaps it would have reported."""
+    return [
+        *(Gap(b.sensor, b.segment, int(b.t_us[0]), int(b.t_us[-1]), len(b), reason=SPOOL_FULL)
+          for b in message.batches),
+        *message.gaps,
+    ]  # fmt: skip
+
+
+def _owe(db: sqlite3.Connection, gaps: Iterable[Gap]) -> None:
+    for gap in gaps:
+        grown = db.execute(
+            "UPDATE owed SET from_us = min(from_us, ?), to_us = max(to_us, ?), count = count + ?"
+            " WHERE sensor = ? AND segment = ? AND reason = ? AND estimated = ?",
+            (gap.from_us, gap.to_us, gap.count, gap.sensor, gap.segment, gap.reason, gap.estimated),
+        )
+        if not grown.rowcount:
+            row = (gap.sensor, gap.segment, gap.from_us, gap.to_us, gap.count, gap.estimated, gap.reason)
+            db.execute("INSERT INTO owed VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def _with_floor(payload: bytes, floor: int) -> bytes:
+    """A message written before older ones were given up says so when it is sent at last."""
+    return encode_samples(replace(decode_samples(payload), floor=floor))
