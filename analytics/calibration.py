@@ -22,8 +22,9 @@ from poise.skeleton import spoken
 
 Parts = Mapping[str, Sequence[ImuBatch]]
 
-STILL_RAD: Final = np.radians(2.0)
-"""Upright is still if up moves less than this (rms): twice the inclination error of the filter itself."""
+STILL_RAD: Final = np.radians(3.0)
+"""Upright is still if up moves less than this (rms): half of the 6° by which a person's upright
+differs from trial to trial in the sitting recordings, so that the pose and not the fidgeting decides."""
 LEAST_BOW_RAD: Final = np.radians(4.0)
 """A smaller bow leaves the direction too uncertain: 0.5° of noise on 4° is 7° of direction, 1 % of an angle.
 The smallest bow at C7 in the recordings of 14 people is 7°."""

@@ -48,12 +48,12 @@ class SensorTrack:
         t_us = np.concatenate([self._t_us, track.t_us])
         up = np.concatenate([self._up, track.up])
         broken = track.jump if len(self._t_us) else track.jump[1:]
-        first = -(-int(t_us[0]) // GRID_US) if len(self._t_us) == 0 else int(t_us[0]) // GRID_US + 1
-        last = int(t_us[-1]) // GRID_US
-        self._t_us, self._up, self.ready = t_us[-1:], up[-1:], last
-        frames = np.arange(first, last + 1, dtype=np.int64)
-        if len(frames) == 0 or len(t_us) < 2:
+        self._t_us, self._up = t_us[-1:], up[-1:]
+        if len(t_us) < 2:
             return
+        first = self.ready + 1 if self.ready >= 0 else -(-int(t_us[0]) // GRID_US)
+        self.ready = int(t_us[-1]) // GRID_US
+        frames = np.arange(first, self.ready + 1, dtype=np.int64)
         at = frames * GRID_US
         right = np.clip(np.searchsorted(t_us, at, side="left"), 1, len(t_us) - 1)
         share = ((at - t_us[right - 1]) / (t_us[right] - t_us[right - 1]))[:, None]

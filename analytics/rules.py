@@ -21,9 +21,10 @@ class Plan:
     """What is held against a wearer, and how long; every field can be set by a therapist later.
 
     Attributes:
-        forward_head_deg: C7 forward beyond the thorax reference. 10° is where RULA leaves its first neck band
-            (McAtamney and Corlett 1993, doi:10.1016/0003-6870(93)90080-S); the mean difference of the
-            craniovertebral angle between neck-pain patients and others is 6.6° (Lau 2009, Man Ther).
+        forward_head_deg: C7 forward of upright and beyond the thorax reference. 10° is where RULA leaves its
+            first neck band (McAtamney and Corlett 1993, doi:10.1016/0003-6870(93)90080-S); the mean
+            difference of the craniovertebral angle between neck-pain patients and others is 6.6° (Lau 2009,
+            Man Ther).
         slouch_deg: thorax reference forward. Half of the mean of 14 people in the sitting recordings
             (T4 +26°); their largest repeated upright is 6°.
         still_share: lumbar lean, as a share of the person's own in a bow from the hips, below which the
@@ -217,7 +218,8 @@ def _forward_head(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
     c7 = _of(sagittal, worn, Segment.C7)
     if worn.thorax is None:
         return [_deviation(Kind.FORWARD_HEAD, c7, plan.forward_head_deg, (Segment.C7,), "thorax unseen")]
-    beyond = c7 - _of(sagittal, worn, worn.thorax)
+    # Leaning back with the head kept over the chair moves C7 against the thorax, but not forward of upright.
+    beyond = np.minimum(c7 - _of(sagittal, worn, worn.thorax), c7)
     return [_deviation(Kind.FORWARD_HEAD, beyond, plan.forward_head_deg, (Segment.C7, worn.thorax))]
 
 

@@ -116,7 +116,7 @@ class Run:
         return _newest(changed)
 
     def _count_seen(self, frames: Int64s, sagittal: Floats, worn: Worn) -> None:
-        """Count the frames in which posture could be judged at all: the trunk and one more segment seen."""
+        """Count the frames in which posture could be judged: the trunk seen and calibrated."""
         trunk = worn.columns.get(worn.trunk or Segment.HEAD)
         if trunk is None:
             return

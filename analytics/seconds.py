@@ -16,50 +16,54 @@ class Seconds:
 
     def __init__(self, run_us: int, calibration: str) -> None:
         """Mark every second with its run and calibration."""
-        self._run_us, self._calibration = run_us, calibration
-        self._waiting: dict[str, list[tuple[Int64s, Floats]]] = {}
+        self._mark = run_us, calibration
+        self._names: tuple[str, ...] = ()
+        self._t_s = np.zeros(0, np.int64)
+        self._values = np.zeros((0, 0))
 
     def update(self, frames: PostureFrames, derived: Mapping[str, Floats]) -> tuple[Second, ...]:
         """Take frames and return the seconds that are over."""
         t_s = frames.t_us // 1_000_000
-        for stream, values in _streams(frames, derived).items():
-            self._waiting.setdefault(stream, []).append((t_s, values))
-        return self._cut(int(t_s[-1]))
+        self._rename((*frames.segments, *(f"{name}.frontal" for name in frames.segments), *derived))
+        values = np.column_stack([frames.sagittal, frames.frontal, *derived.values()])
+        self._t_s = np.concatenate([self._t_s, t_s])
+        self._values = np.concatenate([self._values, values])
+        return self._cut(int(np.searchsorted(self._t_s, t_s[-1])))
 
     def finish(self) -> tuple[Second, ...]:
         """Return what is left at the end of a run."""
-        return self._cut(None)
+        return self._cut(len(self._t_s))
 
-    def _cut(self, before_s: int | None) -> tuple[Second, ...]:
-        seconds: list[Second] = []
-        for stream, parts in self._waiting.items():
-            t_s = np.concatenate([part[0] for part in parts])
-            values = np.concatenate([part[1] for part in parts])
-            cut = len(t_s) if before_s is None else int(np.searchsorted(t_s, before_s))
-            seconds += self._summarise(stream, t_s[:cut], values[:cut])
-            self._waiting[stream] = [(t_s[cut:], values[cut:])]
-        return tuple(seconds)
+    def _rename(self, names: tuple[str, ...]) -> None:
+        """Take over the columns of `names`; a stream that joins in mid-second was unseen before."""
+        if names == self._names:
+            return
+        values = np.full((len(self._t_s), len(names)), np.nan)
+        for column, name in enumerate(names):
+            if name in self._names:
+                values[:, column] = self._values[:, self._names.index(name)]
+        self._names, self._values = names, values
 
-    def _summarise(self, stream: str, t_s: Int64s, values: Floats) -> list[Second]:
-        seen = np.isfinite(values)
-        t_s, values = t_s[seen], values[seen]
-        if len(t_s) == 0:
-            return []
+    def _cut(self, n: int) -> tuple[Second, ...]:
+        t_s, values = self._t_s[:n], self._values[:n]
+        self._t_s, self._values = self._t_s[n:], self._values[n:]
+        return self._summarise(t_s, values) if n else ()
+
+    def _summarise(self, t_s: Int64s, values: Floats) -> tuple[Second, ...]:
         starts = np.flatnonzero(np.diff(t_s, prepend=t_s[0] - 1))
-        count = np.diff(starts, append=len(t_s))
-        mean = np.add.reduceat(values, starts) / count
-        low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
-        return [
-            Second(int(t), stream, float(m), float(a), float(b), int(n) / FRAMES_PER_SECOND, *self._mark)
-            for t, m, a, b, n in zip(t_s[starts], mean, low, high, count, strict=True)
-        ]
-
-    @property
-    def _mark(self) -> tuple[int, str]:
-        return self._run_us, self._calibration
-
-
-def _streams(frames: PostureFrames, derived: Mapping[str, Floats]) -> dict[str, Floats]:
-    columns = {segment: frames.sagittal[:, j] for j, segment in enumerate(frames.segments)}
-    columns |= {f"{segment}.frontal": frames.frontal[:, j] for j, segment in enumerate(frames.segments)}
-    return columns | dict(derived)
+        seen = np.isfinite(values)
+        count = np.add.reduceat(seen.astype(np.int64), starts)
+        mean = np.add.reduceat(np.where(seen, values, 0.0), starts) / np.maximum(count, 1)
+        low = np.minimum.reduceat(np.where(seen, values, np.inf), starts)
+        high = np.maximum.reduceat(np.where(seen, values, -np.inf), starts)
+        rows, columns = np.nonzero(count)
+        cells = zip(
+            t_s[starts][rows].tolist(),
+            columns.tolist(),
+            mean[rows, columns].tolist(),
+            low[rows, columns].tolist(),
+            high[rows, columns].tolist(),
+            (count[rows, columns] / FRAMES_PER_SECOND).tolist(),
+            strict=True,
+        )
+        return tuple(Second(t, self._names[j], m, a, b, share, *self._mark) for t, j, m, a, b, share in cells)
