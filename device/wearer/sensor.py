@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from device.wearer.body import SEGMENTS
+from device.wearer.body import SEGMENTS, chain
 from device.wearer.kinematics import Skeleton
 from device.wearer.person import Person
 from poise.calibration import Quaternion
@@ -105,6 +105,7 @@ class VirtualSensor:
         *,
         perfect: bool = False,
     ) -> None:
+        chain(segment)  # a segment that the body lacks ends here, with its sentence
         seed, mounting_seed = seeds
         self._skeleton, self._seed = skeleton, seed
         self.segment, self.name = segment, f"sim-{seed & 0xFFFF:04x}-{segment}"

@@ -5,6 +5,7 @@ judged against them and must not be judged against themselves.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -140,7 +141,7 @@ def _grid(first_s: float, n: int) -> Floats:
 
 def truth_times(start_s: float, stop_s: float) -> Floats:
     """Return the 10 Hz grid in `start_s <= t < stop_s`, s."""
-    first, last = np.ceil(start_s * RATE_HZ - 1e-9), np.ceil(stop_s * RATE_HZ - 1e-9)
+    first, last = (math.ceil(round(t * RATE_HZ, 6)) for t in (start_s, stop_s))
     return np.arange(first, last) / RATE_HZ
 
 
