@@ -1,9 +1,10 @@
 """The door of the pages: only this machine's own browser, under this server's own name, gets in.
 
-Pages on 127.0.0.1 can be reached by any web page that the same browser has open, by a form or a socket that does
-not ask for cross-origin leave, or by a foreign name that is made to resolve to 127.0.0.1 (DNS rebinding). So the
-Host header must be a loopback name with our port, and an Origin header, if there is one, must be the same.
-The door is the outermost part of the application, and HTTP and WebSocket go through it alike.
+Pages on 127.0.0.1 can be reached by any web page that the same browser has open, by a form or a socket that
+does not ask for cross-origin leave, or by a foreign name that is made to resolve to 127.0.0.1 (DNS
+rebinding). So the Host header must be a loopback name with our port, and an Origin header, if there is one,
+must be the same. The door is the outermost part of the application, and HTTP and WebSocket go through it
+alike.
 """
 
 import re
@@ -16,7 +17,11 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
-REFUSAL: Final = "Poise shows these pages only to a browser on this computer, at the address that it printed when it started."
+REFUSAL: Final = (
+    "Poise shows these pages only to a browser on this computer, "
+    "at the address that it printed when it started."
+)
+_HTTP: Final = 80  # browsers leave this port out of Host and Origin
 _SCRIPT: Final = re.compile(rb"<script(?=[\s>])")
 _FIXED: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -29,12 +34,12 @@ _FIXED: Final = {
 
 
 class Guard:
-    """ASGI middleware: checks Host and Origin, adds security headers and a nonce for the page's own scripts."""
+    """ASGI middleware: checks Host and Origin, adds security headers and a nonce for our own scripts."""
 
     def __init__(self, app: ASGIApp, *, port: int) -> None:
         """Guard `app`, which is served at `port` of this machine."""
         self.app = app
-        self._hosts = frozenset(f"{name}:{port}" for name in LOOPBACK)
+        self._hosts = frozenset(f"{name}:{port}" if port != _HTTP else name for name in LOOPBACK)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through or refuse it."""
@@ -62,7 +67,7 @@ class Guard:
 
 
 def policy(nonce: str) -> str:
-    """Return the Content-Security-Policy: nothing from elsewhere, no inline script without the nonce, no eval.
+    """Return the Content-Security-Policy: nothing from elsewhere, no script without nonce, no eval.
 
     Inline styles stay allowed: NiceGUI and Quasar set them, and they cannot run code.
     """

@@ -17,7 +17,14 @@ _HURRY_S: Final = 1.8
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves the process's signals to the program around it."""
+    """A server that leaves the process's signals to the program around it, and says when it listens."""
+
+    ready: asyncio.Event | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self.ready is not None:
+            self.ready.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -47,22 +54,15 @@ async def serve(app: ASGIApp, host: str, port: int, ready: asyncio.Event | None 
         timeout_graceful_shutdown=_GRACE_S,
     )
     server = _Server(config)
+    server.ready = ready
     running = asyncio.create_task(server.serve(sockets=[listener]), name="pages")
     try:
-        await _started(server, running, ready)
         await asyncio.shield(running)
     except asyncio.CancelledError:
         await _end(server, running)
         raise
     finally:
         listener.close()
-
-
-async def _started(server: uvicorn.Server, running: asyncio.Task[None], ready: asyncio.Event | None) -> None:
-    while not (server.started or running.done()):
-        await asyncio.sleep(0.02)
-    if ready is not None and server.started:
-        ready.set()
 
 
 async def _end(server: uvicorn.Server, running: asyncio.Task[None]) -> None:
@@ -92,5 +92,5 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigurationError(
             f"Port {port} is taken by another program; choose another port for the pages."
         ) from exc
-    listener.setblocking(False)
+    listener.settimeout(0)
     return listener
