@@ -73,3 +73,8 @@ class StoreRejectedError(StoreError):
 
 class RecordingError(PoiseError):
     """A recording file is not one, or is cut off in a way that cannot be read past."""
+
+    def __init__(self, sentence: str, *, offset: int | None = None) -> None:
+        """Remember the byte at which it is damaged, if that is known."""
+        super().__init__(sentence)
+        self.offset = offset
