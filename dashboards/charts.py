@@ -6,7 +6,7 @@ Shapes stretch with the page while texts keep their size: bars are boxes, curves
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from html import escape
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,10 +16,10 @@ from dashboards.live import TRACE_S
 from dashboards.palette import SUSTAINED_S, Tone
 from dashboards.today import ENOUGH_S
 from ingest.reading import Day
-from poise.results import KIND_TEXT, Episode, Kind
+from poise.results import KIND_TEXT, QUARTER_S, Episode, Kind
 
-_BREAK_US: Final = 500_000
-_LOW_DEG, _HIGH_DEG = -10.0, 30.0
+_BREAK_US: Final = 1_500_000
+_LOW_DEG, _HIGH_DEG = -10.0, 25.0
 _ROW_KINDS: Final = {
     "back and neck": frozenset(
         {Kind.FORWARD_HEAD, Kind.LOOKING_DOWN, Kind.SLOUCH, Kind.HIP_LEAN, Kind.SIDE_BEND}
@@ -80,13 +80,11 @@ def trace_table(curves: Sequence[Trace], now_us: int) -> str:
     return table(("time, means of 10 s", *(curve.name for curve in curves)), rows)
 
 
-def timeline(
-    seen: Sequence[tuple[int, int]], episodes: Sequence[Episode], zone: ZoneInfo, now_us: int
-) -> str:
+def timeline(seen: Sequence[tuple[int, int]], episodes: Sequence[Episode], zone: ZoneInfo) -> str:
     """Return the day so far: seen stretches, and on them the episodes; higher and warmer is longer held."""
     if not seen:
         return '<p class="empty">Nothing has been seen yet today.</p>'
-    first, last = _whole_hours(seen, zone, now_us)
+    first, last = _window(seen)
     rows = "".join(
         f'<div class="row-name">{name}</div><div class="row">'
         f"{_seen(seen, first, last)}{_held(episodes, kinds, first, last)}</div>"
@@ -114,7 +112,7 @@ def day_bars(days: Sequence[Day], injection: date | None, today: date) -> str:
     mark = ""
     if injection is not None and injection >= first:
         left = 100 * ((injection - first).days + 0.5) / n
-        side = "left" if left < 70 else "right"
+        side = "left" if left < 55 else "right"
         text = f"<span>injection, {_short(injection)}</span>"
         mark = f'<div class="mark {side}" style="left:{left:.2f}%">{text}</div>'
     return (
@@ -176,12 +174,10 @@ def _mean(curve: Trace, from_us: int, to_us: int) -> str:
     return words.degrees(sum(values) / len(values)) if values else "not seen"
 
 
-def _whole_hours(seen: Sequence[tuple[int, int]], zone: ZoneInfo, now_us: int) -> tuple[int, int]:
-    hour = timedelta(hours=1)
-    start = datetime.fromtimestamp(seen[0][0] / 1e6, zone).replace(minute=0, second=0, microsecond=0)
-    end = datetime.fromtimestamp(max(seen[-1][1], min(now_us, seen[-1][1] + 1)) / 1e6, zone)
-    end = end.replace(minute=0, second=0, microsecond=0) + hour
-    return round(start.timestamp() * 1e6), round(end.timestamp() * 1e6)
+def _window(seen: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the quarter hours around what was seen."""
+    quarter = QUARTER_S * 1_000_000
+    return seen[0][0] // quarter * quarter, -(-seen[-1][1] // quarter) * quarter
 
 
 def _box(kind: str, from_us: int, to_us: int, first: int, last: int, title: str = "") -> str:
@@ -206,11 +202,12 @@ def _held(episodes: Sequence[Episode], kinds: frozenset[Kind], first: int, last:
 
 
 def _hours(first: int, last: int, zone: ZoneInfo) -> str:
-    n = round((last - first) / 3.6e9)
-    step = max(1, math.ceil(n / 6))
+    hour = 3_600_000_000
+    marks = [t for t in range(first, last + 1, hour // 4) if words.clock(t, zone).endswith(":00")] or [first]
+    places = {t: min(max(100 * (t - first) / (last - first), 3), 97) for t in marks}
     return "".join(
-        f'<span style="left:{100 * i / n:.2f}%">{words.clock(first + round(i * 3.6e9), zone)}</span>'
-        for i in range(0, n + 1, step)
+        f'<span style="left:{places[t]:.2f}%">{words.clock(t, zone)}</span>'
+        for t in marks[:: math.ceil(len(marks) / 6)]
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from analytics.rules import DEFAULT_PLAN, Plan, Worn, deviations, measures
 from dashboards.palette import Tone, tone_of
 from dashboards.words import NO_DATA_AFTER_S, held
+from ingest.reading import Series
 from poise.notices import Live
 from poise.results import FORWARD_OF_UPRIGHT, SPINE_KINDS, Kind
 from poise.samples import Floats
@@ -79,6 +80,16 @@ class LivePosture:
                 self._hold(t_us, live.kinds[i], {kind: float(angle[i]) for kind, angle in apart.items()})
                 row = {name: float(values[i]) for name, values in traced.items()}
                 self._traces.append((t_us, {n: v for n, v in row.items() if np.isfinite(v)}))
+
+    def recall(self, recent: Mapping[str, Series]) -> None:
+        """Put stored seconds before the first live frame, so that the traces do not begin empty."""
+        rows: dict[int, dict[str, float]] = {}
+        for name, series in recent.items():
+            for t_s, value in zip(series.t_s.tolist(), series.mean.tolist(), strict=True):
+                rows.setdefault(t_s * 1_000_000 + 500_000, {})[name] = value
+        first = self._traces[0][0] if self._traces else None
+        before = [(t, rows[t]) for t in sorted(rows) if first is None or t < first]
+        self._traces.extendleft(reversed(before))
 
     def since_us(self, kind: Kind) -> int | None:
         """Return since when a posture has been held, None if it is not."""

@@ -103,11 +103,11 @@ class TodayPanel:
             self._timeline = tag("div")
             tag("p", "mute small legend", html=_legend())
 
-    def show(self, today: Today, now_us: int) -> None:
+    def show(self, today: Today) -> None:
         """Show the day."""
         span = span_s(self.seen)
         put(self._numbers, html=_numbers(today, span))
-        put(self._timeline, html=charts.timeline(self.seen, today.episodes, today.zone, now_us))
+        put(self._timeline, html=charts.timeline(self.seen, today.episodes, today.zone))
 
 
 class EpisodesPanel:
@@ -129,7 +129,7 @@ class EpisodesPanel:
         shown = today.episodes[:EPISODES_SHOWN]
         for episode in shown:
             key = (episode.id, episode.end_us)
-            if key not in self._stills:
+            if not self._stills.get(key):
                 self._stills[key] = await asyncio.to_thread(read_still, self._reader, self._wearer, episode)
         put(self._list, html="".join(self._item(episode, today) for episode in shown))
         attribute(self._list, "data-count", str(len(today.episodes)))
@@ -165,7 +165,7 @@ class SensorsPanel:
         """Show each sensor as of now."""
         lines = sensor_lines(today, posture.seen_us, now_us)
         items = [
-            f'<li data-silent="{str(line.silent).lower()}"><b>{escape(words.name(line.segment))}</b>: '
+            f'<li data-silent="{str(line.silent).lower()}"><b>{escape(words.name(line.segment))}:</b> '
             f'<span>{escape(line.text)}</span><small class="mute">{escape(line.battery)}</small></li>'
             for line in lines
         ]

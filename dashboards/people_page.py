@@ -81,7 +81,7 @@ class _People:
             tag("h1", text="People")
             self._summary = tag("p", "mute", text="Reading …")
         self._trouble = tag("p", "trouble", role="alert")
-        with tag("table", "people card"):
+        with tag("table", "people card", role="table"):
             tag("caption", "hidden", text="People, most in need of a look first")
             with tag("thead"), tag("tr"):
                 for text in ("person", "reason", "today", "newest data"):
@@ -122,13 +122,13 @@ class _People:
 
 def _new_row(today: Today) -> _Cells:
     wearer = today.person.wearer
-    with tag("tr"):
-        with tag("th", scope="row"):
+    with tag("tr", role="row"):
+        with tag("th", scope="row", role="rowheader"):
             tag("a", text=wearer.patient, href=f"/person/{wearer.site}/{wearer.patient}")
             about = tag("div", "mute small")
-        with tag("td"):
+        with tag("td", role="cell"):
             chip, why = tag("span", "chip"), tag("span", "why")
-        return _Cells(why, chip, about, tag("td"), tag("td", "mute"))
+        return _Cells(why, chip, about, tag("td", role="cell"), tag("td", "mute", role="cell"))
 
 
 def _about(today: Today) -> str:

@@ -13,7 +13,7 @@ from dashboards.elements import put, tag
 from dashboards.live import LivePosture
 from dashboards.panels import DaysPanel, EpisodesPanel, LivePanel, SensorsPanel, TodayPanel, TracesPanel
 from dashboards.status import newest_us
-from dashboards.today import Today, read_history, read_seen, read_today
+from dashboards.today import Today, read_history, read_recent, read_seen, read_today
 from ingest.reading import LiveFeed, Reader
 from poise.errors import StoreError
 from poise.notices import Live
@@ -40,6 +40,7 @@ async def show_person(
     page = _Person(reader, wearer, now, today)
     page.build()
     await page.read_day()
+    await page.read_recent()
     stop = live.watch(wearer, page.take)
     ui.context.client.on_delete(stop)
     ui.timer(1.0, page.tick)
@@ -104,7 +105,16 @@ class _Person:
             self._apologise(exc)
             return
         put(self._trouble)
-        self._day.show(self._today, self._now())
+        self._day.show(self._today)
+
+    async def read_recent(self) -> None:
+        """Read the last two minutes, so that the traces do not begin empty."""
+        try:
+            recent = await asyncio.to_thread(read_recent, self._reader, self._wearer, self._now())
+        except StoreError as exc:
+            self._apologise(exc)
+            return
+        self._posture.recall(recent)
 
     async def read_day(self) -> None:
         """Read what needs a whole day's seconds, or many days."""
@@ -116,7 +126,7 @@ class _Person:
             self._apologise(exc)
             return
         self._day.seen = seen
-        self._day.show(self._today, self._now())
+        self._day.show(self._today)
         self._days.show(days, self._today)
 
     def _apologise(self, exc: StoreError) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from dashboards import words
 from dashboards.palette import SUSTAINED_S
-from dashboards.today import Today
+from dashboards.today import DRAWN, Today
 from poise.notices import SensorStatus
 from poise.results import KIND_TEXT
 
@@ -73,7 +73,7 @@ def sensor_lines(today: Today, seen_us: Mapping[str, int], now_us: int) -> list[
         now_us: UTC µs.
     """
     lines = [_line(status, today, seen_us, now_us) for status in today.sensors]
-    return sorted(lines, key=lambda line: line.segment)
+    return sorted(lines, key=lambda line: (_place(line.segment), line.segment))
 
 
 def sensor_sentence(line: SensorLine) -> str:
@@ -93,7 +93,11 @@ def reason(today: Today) -> Reason:
         return Reason(Need.QUIET, f"Not worn today, last data {since}")
     if now_us - last_us > words.NO_DATA_AFTER_S * 1e6:
         return Reason(Need.LOST, f"No data since {since}")
-    return _sensors(today) or _posture(today) or Reason(Need.CALM, "All sensors send, near upright")
+    return _sensors(today) or _posture(today) or Reason(Need.CALM, "All sensors send, nothing new")
+
+
+def _place(segment: str) -> int:
+    return DRAWN.index(segment) if segment in DRAWN else len(DRAWN)
 
 
 def _sensors(today: Today) -> Reason | None:

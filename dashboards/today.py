@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from analytics.rules import MEASURES
 from dashboards import words
 from dashboards.figure import Angles
-from ingest.reading import Day, Person, Reader
+from dashboards.live import TRACE_S
+from ingest.reading import Day, Person, Reader, Series
 from poise.notices import Presence, SensorStatus
 from poise.results import Episode, Kind
 from poise.samples import Gap
-from poise.skeleton import SCAPULAE, SPINE
+from poise.skeleton import SCAPULAE, SPINE, THORAX_REFERENCES
 from poise.topics import Wearer
 
 DRAWN: Final = tuple(str(segment) for segment in (*SPINE, *SCAPULAE))
@@ -124,6 +126,18 @@ def read_still(reader: Reader, wearer: Wearer, episode: Episode) -> Angles:
     last = (episode.last_us if episode.end_us is None else episode.end_us) // 1_000_000
     found = reader.series(wearer, DRAWN, first, min(last, first + LONGEST_STILL_S) + 1)
     return {name: float(series.mean.mean()) for name, series in found.items() if len(series.mean)}
+
+
+def read_recent(reader: Reader, wearer: Wearer, now_us: int) -> Mapping[str, Series]:
+    """Return the last two minutes of the live curves, by the names that `LivePosture.traces` knows.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
+    now_s = now_us // 1_000_000
+    found = dict(reader.series(wearer, (*MEASURES, *THORAX_REFERENCES), now_s - TRACE_S, now_s + 1))
+    thorax = [found.pop(name) for name in THORAX_REFERENCES if name in found]
+    return {**found, "thorax": next((s for s in thorax if len(s.t_s)), thorax[0])} if thorax else found
 
 
 def newest_injection(person: Person, day: date) -> date | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import numpy as np
 
 from dashboards.app import create_app, utc_us
@@ -171,6 +172,7 @@ def made_up_day(now_us: int | None = None) -> tuple[FakeStore, int]:
     store.held[ANNA] = _episodes(begin, now_us)
     store.history[ANNA] = _days(today, injection, (now_us - begin) / 1e6)
     _add(store, Wearer("P-0098"), "Europe/Vienna", (today - timedelta(days=61),), now_us - 95 * 60_000_000)
+    store.history[Wearer("P-0098")] = [Day(today, 3 * 3600.0, {"slouch": 2400.0, "forward_head": 900.0})]
     _add(store, Wearer("P-0203"), "Europe/Vienna", (today - timedelta(days=40),), now_us)
     store.history[Wearer("P-0203")] = [Day(today, 9000.0, {"slouch": 1200.0})]
     _add(store, Wearer("P-0217"), "America/New_York", (today,), 0)
@@ -196,7 +198,8 @@ def _add(store: FakeStore, wearer: Wearer, zone: str, injections: tuple[date, ..
         for i, name in enumerate(SEGMENTS)
     ]  # fmt: skip
     store.online[wearer] = Presence(
-        state="online" if last_us else "offline", gateway="desk", session="s1", since_us=max(last_us - 15_600_000_000, 0)
+        state="online" if last_us else "offline", gateway="desk", session="s1",
+        since_us=max(last_us - 15_600_000_000, 0),
     )  # fmt: skip
 
 
@@ -208,6 +211,14 @@ def _seconds(begin: int, now_us: int) -> dict[str, Series]:
     for name in SEGMENTS:
         mean = np.radians(np.array([posture_deg(_kind_at(t, begin, now_us))[name] for t in t_s.tolist()]))
         streams[name] = Series(t_s, mean, mean - 0.02, mean + 0.02, np.ones(len(t_s)))
+    noise = np.radians(np.random.default_rng(3).normal(0.0, 0.8, len(t_s)))
+    for name, above in (
+        ("neck", "c7"),
+        ("shoulder_left", "scapula_left"),
+        ("shoulder_right", "scapula_right"),
+    ):
+        mean = streams[above].mean - streams["t4"].mean + noise
+        streams[name] = replace(streams["t4"], mean=mean)
     return streams
 
 
@@ -280,6 +291,10 @@ class House:
         """Send a live second every second, and say so in the sensors' status."""
         while True:
             now_us = utc_us()
+            others = [w for w in self.store.persons if w == Wearer("P-0203")]
+            for wearer in others:
+                self.store.persons[wearer] = replace(self.store.persons[wearer], last_us=now_us)
+                self.store.statuses[wearer] = [replace_status(s, now_us) for s in self.store.statuses[wearer]]
             if not self.silent:
                 self.feed.send(ANNA, self.body.second(now_us))
                 seen = [
@@ -293,8 +308,6 @@ class House:
 
 def replace_status(status: SensorStatus, last_us: int) -> SensorStatus:
     """Return the status with a newer sample."""
-    import msgspec
-
     return msgspec.structs.replace(status, last_us=last_us)
 
 

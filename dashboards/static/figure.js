@@ -57,7 +57,10 @@ export function draw(svg, rig, angles) {
     const [x, y] = place(rig.dots[dot.dataset.sensor]);
     dot.setAttribute("cx", x.toFixed(1));
     dot.setAttribute("cy", y.toFixed(1));
-    dot.classList.toggle("unseen", !(dot.dataset.sensor in angles));
+    const [ink, paper] = ["#1d2b2a", "#fff"];
+    const seen = dot.dataset.sensor in angles;
+    dot.setAttribute("fill", seen ? ink : paper);
+    dot.setAttribute("stroke", seen ? paper : ink);
   });
 }
 
