@@ -1,0 +1,134 @@
+"""Calibration where the wearer is: watch for a tall, still pose and the bow after it.
+
+Nothing has to be pressed: the first quiet four seconds that a bow from the hips follows are the calibration.
+"""
+
+from enum import Enum
+from typing import Final
+from uuid import uuid4
+
+import numpy as np
+
+from analytics.angles import unit
+from analytics.calibration import calibrate
+from analytics.orientation import Orientation
+from poise.calibration import Calibration
+from poise.errors import CalibrationError
+from poise.samples import Floats, ImuBatch, SampleMessage
+from poise.skeleton import Segment
+
+STILL_US: Final = 4_000_000
+STILL_RAD: Final = np.radians(3.0)
+BOW_RAD: Final = np.radians(15.0)
+"""Half of the bow that is asked for; T4 leaned 11° to 28° in recordings of people who bent from the hips."""
+BACK_RAD: Final = np.radians(6.0)
+LONGEST_BOW_US: Final = 15_000_000
+MEMORY_US: Final = 60_000_000
+_LEADERS: Final = (Segment.T4, Segment.T12, Segment.C7, Segment.LUMBAR, Segment.HEAD)
+
+
+class Step(Enum):
+    """What the wearer should do now."""
+
+    SIT_TALL = "Sit tall and still for a few seconds."
+    BOW = "Now bow forward from your hips, wait a moment, and come back up."
+    DONE = "Calibrated."
+
+
+class CalibrationWatch:
+    """Makes a calibration from a stream of messages as soon as the two movements have been seen."""
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self.step = Step.SIT_TALL
+        self.remark = ""
+        self._kept: list[ImuBatch] = []
+        self._leader: str | None = None
+        self._orientation: Orientation | None = None
+        self._t_us = np.zeros(0, np.int64)
+        self._up = np.zeros((0, 3))
+        self._pose: tuple[int, int, Floats] | None = None
+        self._bow_us: int | None = None
+        self._looked_us = 0
+
+    def feed(self, message: SampleMessage) -> Calibration | None:
+        """Take a message; return the calibration when the bow is over."""
+        if not message.batches:
+            return None
+        self._kept += message.batches
+        newest = max(int(batch.t_us[-1]) for batch in message.batches)
+        self._kept = [batch for batch in self._kept if batch.t_us[-1] > newest - MEMORY_US]
+        self._follow(message)
+        for moment in np.flatnonzero(self._t_us > self._looked_us):
+            self._looked_us = int(self._t_us[moment])
+            if self._look(int(moment)):
+                return self._make(self._looked_us)
+        return None
+
+    def _follow(self, message: SampleMessage) -> None:
+        """Track the up vector of one segment of the trunk, at about 10 Hz."""
+        worn = {batch.segment for batch in message.batches}
+        if self._leader is None:
+            self._leader = next((str(s) for s in _LEADERS if s in worn), None)
+        for batch in message.batches:
+            if batch.segment != self._leader:
+                continue
+            self._orientation = self._orientation or Orientation(batch.period_ns)
+            track = self._orientation.update(batch)
+            every = max(1, round(1e8 / batch.period_ns))
+            self._t_us = np.concatenate([self._t_us, track.t_us[::every]])
+            self._up = np.concatenate([self._up, track.up[::every]])
+        recent = self._t_us > (self._t_us[-1] if len(self._t_us) else 0) - MEMORY_US
+        self._t_us, self._up = self._t_us[recent], self._up[recent]
+
+    def _look(self, moment: int) -> bool:
+        """Advance the two steps by one moment; True when the bow is over."""
+        now = int(self._t_us[moment])
+        if self._pose is not None:
+            lean = float(np.arccos(np.clip(self._up[moment] @ self._pose[2], -1.0, 1.0)))
+            if self._bow_us is None and lean > BOW_RAD:
+                self._bow_us = now
+            if self._bow_us is not None:
+                return self._bowing(now, lean)
+        self._seek_pose(moment, now)
+        return False
+
+    def _bowing(self, now: int, lean: float) -> bool:
+        if lean < BACK_RAD:
+            return True
+        if now - (self._bow_us or now) > LONGEST_BOW_US:
+            self._pose, self._bow_us, self.step = None, None, Step.SIT_TALL
+        return False
+
+    def _seek_pose(self, moment: int, now: int) -> None:
+        """Keep the latest four seconds in which the trunk was still."""
+        window = self._up[: moment + 1][self._t_us[: moment + 1] > now - STILL_US]
+        if now - int(self._t_us[0]) < STILL_US or len(window) < 20:
+            return
+        mean = unit(window.mean(axis=0))
+        if np.arccos(np.clip(window @ mean, -1.0, 1.0)).max() < STILL_RAD:
+            self._pose, self.step = (now - STILL_US, now, mean), Step.BOW
+
+    def _make(self, now: int) -> Calibration | None:
+        start, stop, _ = self._pose or (now, now, None)
+        try:
+            made = calibrate(
+                self._between(start, stop),
+                self._between(stop, now),
+                calibration_id=f"c-{uuid4().hex[:8]}",
+                made_us=now,
+            )
+        except CalibrationError as exc:
+            self.remark, made = str(exc), None
+        self._pose, self._bow_us = None, None
+        self.step = Step.DONE if made else Step.SIT_TALL
+        return made
+
+    def _between(self, from_us: int, to_us: int) -> dict[str, list[ImuBatch]]:
+        """Return the samples of all segments in that time."""
+        parts: dict[str, list[ImuBatch]] = {}
+        for batch in self._kept:
+            i, j = np.searchsorted(batch.t_us, (from_us, to_us))
+            if j > i:
+                parts.setdefault(batch.segment, []).append(batch.part(int(i), int(j)))
+        return parts

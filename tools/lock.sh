@@ -1,0 +1,6 @@
+#!/bin/sh
+# Make the lock files again from pyproject.toml, for all supported Pythons and systems (needs uv).
+set -eu
+lock() { uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet "$@"; }
+lock --group build pyproject.toml -o requirements.lock
+lock --group build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
