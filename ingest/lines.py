@@ -1,0 +1,81 @@
+"""Results as InfluxDB line protocol, and names as its two languages want them quoted. Pure functions.
+
+Tags are bounded things one groups by (site, patient, stream or kind); run, episode and calibration are
+fields. The same tags and time overwrite, so writing anything twice changes nothing.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from poise.results import QUARTER_S, Episode, Exposure, Results, Second
+from poise.topics import Wearer
+
+_QUARTER_US: Final = QUARTER_S * 1_000_000
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+def lines(wearer: Wearer, origin: str, results: Results) -> list[bytes]:
+    """Return a line for each second, episode and exposure; times in µs."""
+    tags = f"site={tag(wearer.site)},patient={tag(wearer.patient)}"
+    rows = [_second(tags, origin, second) for second in results.seconds]
+    rows += [_episode(tags, origin, episode) for episode in results.episodes]
+    rows += [_exposure(tags, origin, exposure) for exposure in results.exposures]
+    return [row.encode(errors="replace") for row in rows]
+
+
+def name(text: str) -> str:
+    """Return a name as it is kept: line protocol can hold neither control characters nor a last backslash."""
+    return _CONTROL.sub("_", text) or "_"
+
+
+def tag(text: str) -> str:
+    """Quote a tag value."""
+    return re.sub(r"([,= ])", r"\\\1", name(text))
+
+
+def literal(text: str) -> str:
+    """Quote a string for InfluxQL."""
+    return "'" + name(text).replace("'", "\\'") + "'"
+
+
+def exposure_time_us(quarter_s: int, run_us: int) -> int:
+    """Return a time within the quarter that is the run's own, so that runs of one quarter do not overwrite.
+
+    A run would have to be a tag otherwise, and tags must stay few.
+    """
+    return quarter_s * 1_000_000 + run_us % _QUARTER_US
+
+
+def _second(tags: str, origin: str, s: Second) -> str:
+    return (
+        f"posture_second,{tags},stream={tag(s.stream)} mean={s.mean!r},low={s.low!r},high={s.high!r},"
+        f"coverage={s.coverage!r},run_us={s.run_us}i,calibration={_string(s.calibration)},"
+        f"origin={_string(origin)} {s.t_s * 1_000_000}"
+    )
+
+
+def _episode(tags: str, origin: str, e: Episode) -> str:
+    # The whole episode rides along as one string: a field for each would lose the difference between an end
+    # that is not there and one that was written before.
+    whole = msgspec.json.encode(e).decode()
+    until_us = e.last_us if e.end_us is None else e.end_us
+    return (
+        f"posture_episode,{tags},kind={tag(e.kind)} id={_string(e.id)},run_us={e.run_us}i,"
+        f"until_us={until_us}i,ended={'false' if e.end_us is None else 'true'},duration_s={e.duration_s!r},"
+        f"peak_rad={e.peak_rad!r},mean_rad={e.mean_rad!r},calibration={_string(e.calibration)},"
+        f"origin={_string(origin)},episode={_string(whole)} {e.start_us}"
+    )
+
+
+def _exposure(tags: str, origin: str, x: Exposure) -> str:
+    return (
+        f"posture_exposure,{tags},kind={tag(x.kind)} seconds={x.seconds!r},run_us={x.run_us}i,"
+        f"origin={_string(origin)} {exposure_time_us(x.quarter_s, x.run_us)}"
+    )
+
+
+def _string(text: str) -> str:
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"'

@@ -1,0 +1,159 @@
+"""The tables of `poise.db`; what they mean is told in `docs/storage.md`."""
+
+from typing import Final
+
+VERSION: Final = 1
+
+TABLES: Final = """
+CREATE TABLE people (
+    wearer TEXT PRIMARY KEY,
+    timezone TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    injections TEXT NOT NULL DEFAULT '',
+    last_us INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    wearer TEXT NOT NULL,
+    session TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    received_us INTEGER NOT NULL,
+    first_us INTEGER,
+    lane INTEGER NOT NULL,
+    payload BLOB NOT NULL,
+    UNIQUE (wearer, session, sequence)
+) STRICT;
+CREATE INDEX messages_by_time ON messages (wearer, first_us);
+CREATE INDEX messages_by_lane ON messages (wearer, lane, id);
+
+CREATE TABLE sessions (
+    wearer TEXT NOT NULL,
+    session TEXT NOT NULL,
+    floor INTEGER NOT NULL,
+    duplicates INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (wearer, session)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ledger (
+    wearer TEXT NOT NULL,
+    session TEXT NOT NULL,
+    sensor TEXT NOT NULL,
+    segment TEXT NOT NULL,
+    stored INTEGER NOT NULL DEFAULT 0,
+    missing INTEGER NOT NULL DEFAULT 0,
+    duplicates INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (wearer, session, sensor, segment)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gaps (
+    message INTEGER NOT NULL REFERENCES messages (id),
+    wearer TEXT NOT NULL,
+    sensor TEXT NOT NULL,
+    segment TEXT NOT NULL,
+    from_us INTEGER NOT NULL,
+    to_us INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX gaps_by_time ON gaps (wearer, from_us);
+
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    wearer TEXT NOT NULL,
+    late INTEGER NOT NULL,
+    message INTEGER NOT NULL REFERENCES messages (id),
+    from_us INTEGER NOT NULL,
+    calibration TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    closed INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX runs_by_wearer ON runs (wearer, late);
+
+CREATE TABLE calibrations (
+    wearer TEXT NOT NULL,
+    id TEXT NOT NULL,
+    made_us INTEGER NOT NULL,
+    received_us INTEGER NOT NULL,
+    notice BLOB NOT NULL,
+    PRIMARY KEY (wearer, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notices (
+    wearer TEXT NOT NULL,
+    leaf TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    received_us INTEGER NOT NULL,
+    notice BLOB NOT NULL,
+    PRIMARY KEY (wearer, leaf, detail)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    topic TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    reason TEXT NOT NULL,
+    sentence TEXT NOT NULL,
+    received_us INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE counters (
+    wearer TEXT NOT NULL,
+    name TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (wearer, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE streams (
+    id INTEGER PRIMARY KEY,
+    wearer TEXT NOT NULL,
+    name TEXT NOT NULL,
+    UNIQUE (wearer, name)
+) STRICT;
+
+CREATE TABLE judgements (
+    id INTEGER PRIMARY KEY,
+    run_us INTEGER NOT NULL,
+    calibration TEXT NOT NULL,
+    UNIQUE (run_us, calibration)
+) STRICT;
+
+CREATE TABLE seconds (
+    stream INTEGER NOT NULL REFERENCES streams (id),
+    t_s INTEGER NOT NULL,
+    mean REAL NOT NULL,
+    low REAL NOT NULL,
+    high REAL NOT NULL,
+    coverage REAL NOT NULL,
+    judgement INTEGER NOT NULL REFERENCES judgements (id),
+    PRIMARY KEY (stream, t_s)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE episodes (
+    wearer TEXT NOT NULL,
+    id TEXT NOT NULL,
+    start_us INTEGER NOT NULL,
+    last_us INTEGER NOT NULL,
+    end_us INTEGER,
+    origin TEXT NOT NULL,
+    episode TEXT NOT NULL,
+    PRIMARY KEY (wearer, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX episodes_by_time ON episodes (wearer, start_us);
+
+CREATE TABLE exposures (
+    wearer TEXT NOT NULL,
+    quarter_s INTEGER NOT NULL,
+    run_us INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (wearer, quarter_s, run_us, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    line BLOB NOT NULL
+) STRICT;
+"""

@@ -1,0 +1,184 @@
+"""Broker → analytics → store, and back what is on disk: the one process that owns its wearers' data."""
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, TypeVar
+
+from analytics.pipeline import Pipeline
+from ingest.broker import BrokerSettings, Outgoing, Received
+from ingest.intake import Intake, IntakeCounts, Outcome, Session
+from ingest.journal import Journal
+from ingest.mqtt import Link
+from ingest.sqlite import Database
+from ingest.store import ResultStore
+from ingest.stream import Analysis
+from poise import notices
+from poise.errors import BrokerError, StoreError
+from poise.topics import BUCKETS, Leaf, everyone
+
+log = logging.getLogger("poise.ingest")
+_MOST_PER_COMMIT: Final = 200
+_STORED_EVERY_US: Final = 1_000_000
+_STORED_SOON_US: Final = 100_000
+_TICK_S: Final = 0.1
+_RECENT_US: Final = 86_400_000_000
+_WAITS_S: Final = (0.5, 1, 2, 5, 10)
+T = TypeVar("T")
+
+
+class Ingest:
+    """Owns the wearers of its buckets: `await Ingest(…).run()` until cancelled.
+
+    Args:
+        settings: the broker.
+        database: `poise.db`.
+        results: where results go.
+        clock: UTC µs; nothing here reads another.
+        buckets: those that this worker owns; two workers must never share one.
+        timezone: IANA zone of new wearers.
+        new_analysis: makes the analysis of one run.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        database: Database,
+        results: ResultStore,
+        *,
+        clock: Callable[[], int],
+        buckets: Iterable[int] = range(BUCKETS),
+        timezone: str = "UTC",
+        new_analysis: Callable[[], Analysis] = Pipeline,
+    ) -> None:
+        self.journal = Journal(database, timezone)
+        self.trouble = ""
+        self._clock = clock
+        self._owned = sorted(set(buckets))
+        self._intake = Intake(database, self.journal, results, new_analysis, clock, self._owned)
+        self._link = Link(
+            settings,
+            self._client_id(),
+            subscriptions=dict.fromkeys(self._topics(), 1),
+            persistent=True,
+            on_connected=self._reconnected,
+        )
+        self._told_us: dict[Session, int] = {}
+        self._to_tell: set[Session] = set()
+        self._remind = False
+
+    @property
+    def counts(self) -> IntakeCounts:
+        """What came since the start."""
+        return self._intake.counts
+
+    @property
+    def connected(self) -> bool:
+        """True while the broker is there."""
+        return self._link.connected
+
+    async def until_connected(self) -> None:
+        """Wait until messages can come; raises ConfigurationError if the broker refuses for good."""
+        await self._link.until_connected()
+
+    async def run(self) -> None:
+        """Take messages until cancelled.
+
+        Raises:
+            ConfigurationError: if the broker refuses this program for good.
+        """
+        with ThreadPoolExecutor(1, "poise-ingest") as thread:
+            async with self._link:
+                tasks = [asyncio.create_task(work) for work in (self._take_all(thread), self._tick(thread))]
+                try:
+                    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _take_all(self, thread: ThreadPoolExecutor) -> None:
+        while True:
+            await self._take(thread, await self._link.receive(_MOST_PER_COMMIT))
+
+    async def _take(self, thread: ThreadPoolExecutor, messages: list[Received]) -> None:
+        """Bring messages to disk, however long the disk refuses, and only then tell anybody."""
+        outcome = await self._insist(thread, lambda: self._intake.take(messages))
+        for message in messages:
+            self._link.acknowledge(message)
+        self._to_tell |= outcome.sessions
+        await self._tell_stored(thread)
+        self._tell_results(outcome)
+
+    async def _insist(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        loop, tries = asyncio.get_running_loop(), 0
+        while True:
+            try:
+                done = await loop.run_in_executor(thread, work)
+            except StoreError as exc:
+                if str(exc) != self.trouble:
+                    log.error("%s; nothing is confirmed until it works again", exc)  # noqa: TRY400 - a sentence
+                self.trouble = str(exc)
+                await asyncio.sleep(_WAITS_S[min(tries, len(_WAITS_S) - 1)])
+                tries += 1
+            else:
+                if self.trouble:
+                    log.info("the store works again")
+                self.trouble = ""
+                return done
+
+    async def _tick(self, thread: ThreadPoolExecutor) -> None:
+        """Tell what was held back, remind after a reconnect, end late runs that nothing follows."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            if self._remind and self._link.connected:
+                self._remind = False
+                recent = await self._insist(thread, lambda: self._intake.recent_sessions(_RECENT_US))
+                self._to_tell |= set(recent)
+            await self._tell_stored(thread)
+            self._tell_results(await self._insist(thread, self._intake.close_late_runs))
+
+    async def _tell_stored(self, thread: ThreadPoolExecutor) -> None:
+        """Confirm at most once a second while more is waiting, and soon after the last of a backlog."""
+        now_us = self._clock()
+        pause_us = _STORED_EVERY_US if self._link.waiting else _STORED_SOON_US
+        due = {s for s in self._to_tell if not 0 <= now_us - self._told_us.get(s, -pause_us) < pause_us}
+        self._to_tell -= due
+        for session in due:
+            stored = await self._insist(thread, partial(self._intake.confirmed, session))
+            topic = session[0].topic(Leaf.STORED)
+            if not self._send(Outgoing(topic, notices.encode(stored), qos=1)):
+                self._to_tell.add(session)
+            self._told_us[session] = now_us
+
+    def _tell_results(self, outcome: Outcome) -> None:
+        for wearer, live in outcome.live.items():
+            self._send(Outgoing(wearer.topic(Leaf.LIVE), notices.encode(live), qos=0))
+        for (wearer, _), notice in outcome.episodes.items():
+            self._send(Outgoing(wearer.topic(Leaf.EPISODE), notices.encode(notice), qos=0))
+
+    def _send(self, message: Outgoing) -> bool:
+        try:
+            self._link.send(message)
+        except BrokerError:
+            return False
+        return True
+
+    def _reconnected(self) -> None:
+        self._remind = True
+
+    def _topics(self) -> Iterator[str]:
+        whole = len(self._owned) == BUCKETS
+        for bucket in [None] if whole else self._owned:
+            for leaf in (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION):
+                yield everyone(leaf, bucket=bucket)
+
+    def _client_id(self) -> str:
+        if len(self._owned) == BUCKETS:
+            return "poise-ingest"
+        return f"poise-ingest-{zlib.crc32(bytes(self._owned)):08x}"
