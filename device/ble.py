@@ -1,0 +1,290 @@
+"""Bluetooth: finds the worn sensors, keeps them connected and streaming, and passes on what they send.
+
+The one file that uses bleak for the gateway (the bumble backend for it lives in `device.radio`). One task
+looks for sensors and connects them, one after the other, because adapters can neither scan and connect at
+once nor make two connections at a time. Each connected sensor then has a task that watches over it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from bleak import BleakClient, BleakScanner
+from bleak.backends.client import BaseBleakClient
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+from bleak.exc import BleakBluetoothNotAvailableError, BleakError
+
+from device.clock import HostClock
+from device.link import Link, Receiver
+from device.tasks import together
+from device.vendors import Vendor, vendor_of
+from poise.errors import ConfigurationError, DecodeError
+
+STALE_S: Final = 2.0
+GIVE_UP_S: Final = 10.0
+BATTERY_S: Final = 60.0
+_SCAN_S: Final = 5.0
+_LINGER_S: Final = 0.3
+_CONNECT_S: Final = 15.0
+_GOODBYE_S: Final = 3.0
+_FIRST_PAUSE_S: Final = 0.3
+_LONGEST_PAUSE_S: Final = 15.0
+_log: Final = logging.getLogger(__name__)
+_FAILURES: Final = (BleakError, TimeoutError, OSError, EOFError)
+
+
+class Backend(Protocol):
+    """Classes for bleak's `backend=`, in place of the system's Bluetooth; see `device.radio.central`."""
+
+    @property
+    def scanner(self) -> type[BaseBleakScanner]: ...  # noqa: D102
+
+    @property
+    def client(self) -> type[BaseBleakClient]: ...  # noqa: D102
+
+
+class Bluetooth:
+    """Supervises the sensors of one wearer.
+
+    Attributes:
+        links: by address, in the order given or found.
+    """
+
+    def __init__(
+        self,
+        sensors: Mapping[str, str] | Sequence[str],
+        receiver: Receiver,
+        clock: HostClock,
+        *,
+        backend: Backend | None = None,
+        adapter: str = "",
+    ) -> None:
+        """Prepare; `run` does the work.
+
+        Args:
+            sensors: segment by address, or only segments: then the sensors found are worn in the order of
+                their addresses.
+            receiver: takes samples and states.
+            clock: the host's clock.
+            backend: None for the operating system's Bluetooth.
+            adapter: name of the adapter, such as "hci1", on Linux; "" for the first.
+        """
+        self.links: dict[str, Link] = {}
+        self._receiver, self._clock = receiver, clock
+        self._adapter = adapter
+        self._backend = backend
+        self._unassigned = [] if isinstance(sensors, Mapping) else [str(segment) for segment in sensors]
+        if isinstance(sensors, Mapping):
+            for address, segment in sensors.items():
+                self._add(address, str(segment))
+        self._wake = asyncio.Event()
+        self._worked = False
+
+    async def run(self) -> None:
+        """Find, connect and watch until cancelled; then stop the measurements and hang up.
+
+        Raises:
+            ConfigurationError: if there is no Bluetooth to work with from the start.
+        """
+        async with together() as watchers:
+            pause_s = _FIRST_PAUSE_S
+            while True:
+                came = await self._look(watchers)
+                pause_s = _FIRST_PAUSE_S if came else min(2 * pause_s, _LONGEST_PAUSE_S)
+                if self._complete():
+                    await self._wake.wait()
+                else:
+                    await _within(pause_s * random.uniform(0.5, 1.5), self._wake)  # noqa: S311 - no secret
+                if self._wake.is_set():
+                    pause_s = _FIRST_PAUSE_S
+                    self._wake.clear()
+
+    def _complete(self) -> bool:
+        return not self._unassigned and not self._missing()
+
+    def _missing(self) -> list[Link]:
+        return [link for link in self.links.values() if not link.busy]
+
+    async def _look(self, watchers: asyncio.TaskGroup) -> bool:
+        """Scan once and connect what was found; True if any sensor came."""
+        if self._complete():
+            return False
+        for address, (device, name) in (await self._scan()).items():
+            if address in self.links:
+                self.links[address].device = device
+                self.links[address].vendor = vendor_of(name) or self.links[address].vendor
+        came = False
+        for link in self._missing():
+            if link.device is not None and link.vendor is not None:
+                gone = asyncio.Event()
+                client = await self._connect(link, link.vendor, gone)
+                link.device = None
+                if client is not None:
+                    watch = self._watch(link, client, link.vendor, gone)
+                    watchers.create_task(watch, name=f"sensor {link.sensor}")
+                    came = True
+        return came
+
+    async def _scan(self) -> dict[str, tuple[BLEDevice, str]]:
+        """Return sensors that are wanted and advertise now; ends soon after the first or all are seen."""
+        seen: dict[str, tuple[BLEDevice, str]] = {}
+        some, all_ = asyncio.Event(), asyncio.Event()
+        wanted = {link.sensor for link in self._missing()}
+
+        def heard(device: BLEDevice, advertised: AdvertisementData) -> None:
+            name = advertised.local_name or device.name or ""
+            if (device.address in wanted or self._unassigned) and vendor_of(name) is not None:
+                seen[device.address] = (device, name)
+                some.set()
+            if len(seen) >= len(wanted) + len(self._unassigned):
+                all_.set()
+
+        try:
+            scanner = BleakScanner(heard, **self._for_scanner())
+            async with asyncio.timeout(_CONNECT_S):
+                await scanner.start()
+            try:
+                await _within(_SCAN_S, some)
+                await _within(_SCAN_S if self._unassigned else _LINGER_S, all_)
+            finally:
+                async with asyncio.timeout(_GOODBYE_S):
+                    await scanner.stop()
+        except BleakBluetoothNotAvailableError as exc:
+            self._no_bluetooth(exc)
+        except _FAILURES as exc:
+            if self._backend is None and not self._worked and _no_bus(exc):
+                self._no_bluetooth(exc)
+            _log.warning("Scanning for sensors failed, and is tried again: %s", exc)
+            return {}
+        self._worked = True
+        self._assign(seen)
+        return seen
+
+    def _assign(self, seen: Mapping[str, Any]) -> None:
+        """Give segments to sensors that nobody named: all at once, by address, so the same ones again."""
+        new = sorted(address for address in seen if address not in self.links)
+        if self._unassigned and len(new) >= len(self._unassigned):
+            for address, segment in zip(new, self._unassigned, strict=False):
+                self._add(address, segment)
+            self._unassigned = []
+
+    def _no_bluetooth(self, exc: Exception) -> None:
+        if self._worked:
+            _log.warning("Bluetooth is gone; waiting for it to come back: %s", exc)
+            return
+        raise ConfigurationError(
+            "No Bluetooth adapter is ready. Plug one in or switch Bluetooth on (on Linux: start the "
+            f"bluetooth service and run `bluetoothctl power on`), then start again. ({exc})"
+        ) from exc
+
+    async def _connect(self, link: Link, vendor: Vendor, gone: asyncio.Event) -> BleakClient | None:
+        """Connect, subscribe and start the measurement; None if that failed."""
+        client = BleakClient(link.device, lambda _: gone.set(), timeout=_CONNECT_S, **self._for_client())
+        self._receiver.found(link)
+
+        def notified(_characteristic: Any, value: bytearray) -> None:
+            moment = self._clock.now()
+            link.heard_s = asyncio.get_running_loop().time()
+            self._receiver.notified(link.sensor, bytes(value), moment)
+
+        try:
+            async with asyncio.timeout(2 * _CONNECT_S):
+                await client.connect()
+                await client.start_notify(vendor.samples_uuid, notified)
+                for write in vendor.start:
+                    await client.write_gatt_char(write.uuid, write.value, response=True)
+                link.firmware = vendor.firmware(bytes(await client.read_gatt_char(vendor.info_uuid)))
+        except BaseException as exc:
+            await _hang_up(client)
+            if not isinstance(exc, _FAILURES):
+                raise
+            _log.info("Sensor %s could not be started, and is tried again: %s", link.sensor, exc)
+            return None
+        link.busy = True
+        self._change(link, "connected")
+        return client
+
+    async def _watch(self, link: Link, client: BleakClient, vendor: Vendor, gone: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        began = next_battery = loop.time()
+        try:
+            while client.is_connected:
+                silent = loop.time() - max(link.heard_s, began)
+                if silent > GIVE_UP_S:
+                    _log.info("Sensor %s has been silent for %.0f s; connecting again", link.sensor, silent)
+                    break
+                self._change(link, _state(link, began, silent))
+                if loop.time() >= next_battery:
+                    next_battery = loop.time() + BATTERY_S
+                    await self._read_battery(link, client, vendor)
+                await _within(0.25, gone)
+            link.drops += 1
+        except _FAILURES as exc:
+            link.drops += 1
+            _log.info("The link to sensor %s failed: %s", link.sensor, exc)
+        except asyncio.CancelledError:
+            await _stop(client, vendor)
+            raise
+        finally:
+            # At once, before any other attempt: BlueZ would double every notification (bleak issue 2002).
+            await _hang_up(client)
+            link.busy = False
+            self._change(link, "lost")
+            self._wake.set()
+
+    async def _read_battery(self, link: Link, client: BleakClient, vendor: Vendor) -> None:
+        value = bytes(await client.read_gatt_char(vendor.battery_uuid))
+        with contextlib.suppress(DecodeError):
+            link.battery_percent, link.charging = vendor.battery(value)
+            self._receiver.changed(link)
+
+    def _add(self, address: str, segment: str) -> None:
+        self.links[address] = Link(address, segment, since_us=self._clock.now().utc_us)
+
+    def _change(self, link: Link, state: str) -> None:
+        if state != link.state:
+            link.state, link.since_us = state, self._clock.now().utc_us
+            self._receiver.changed(link)
+
+    def _for_scanner(self) -> dict[str, Any]:
+        if self._backend is not None:
+            return {"backend": self._backend.scanner}
+        return {"bluez": {"adapter": self._adapter}} if self._adapter else {}
+
+    def _for_client(self) -> dict[str, Any]:
+        if self._backend is not None:
+            return {"backend": self._backend.client}
+        return {"bluez": {"adapter": self._adapter}} if self._adapter else {}
+
+
+def _state(link: Link, began: float, silent: float) -> str:
+    if silent > STALE_S:
+        return "stale"
+    return "streaming" if link.heard_s >= began else "connected"
+
+
+def _no_bus(exc: BaseException) -> bool:
+    return isinstance(exc, FileNotFoundError | ConnectionRefusedError)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+async def _stop(client: BleakClient, vendor: Vendor) -> None:
+    with contextlib.suppress(*_FAILURES):
+        async with asyncio.timeout(_GOODBYE_S):
+            for write in vendor.stop:
+                await client.write_gatt_char(write.uuid, write.value, response=True)
+
+
+async def _hang_up(client: BleakClient) -> None:
+    with contextlib.suppress(*_FAILURES):
+        async with asyncio.timeout(_GOODBYE_S):
+            await client.disconnect()

@@ -1,0 +1,272 @@
+"""The gateway: from the worn sensors to the spool, second by second.
+
+Bluetooth → maker's decoder → clock → assembler → spool. What empties the spool is not its business.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from device.assembler import Assembler
+from device.ble import Backend, Bluetooth
+from device.clock import HostClock, Moment, SystemClock
+from device.link import Link
+from device.spool import SPOOL_FULL, DiskSpool
+from device.tasks import together
+from poise.errors import PoiseError
+from poise.notices import SensorStatus, encode
+from poise.ports import Announce
+from poise.samples import Gap, SampleMessage
+from poise.topics import Leaf, Wearer
+
+Observer = Callable[[SampleMessage], None]
+"""Gets every message once it is on disk, in the event loop; it must not block."""
+
+_PUMP_S: Final = 0.1
+_STATUS_S: Final = 5.0
+_RETRY_S: Final = 2.0
+_WAITING: Final = 300
+"""Messages kept in memory while the disk refuses: five minutes."""
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStats:
+    """The gateway's work so far, summed over its sensors.
+
+    Attributes:
+        session: gateway session.
+        messages: spooled.
+        samples: spooled.
+        missing: samples reported missing, estimates included.
+        repeated: samples dropped because they had been received already.
+        damaged: notifications that could not be read.
+        drops: connections that ended without being asked to.
+        waiting: messages the disk has refused so far.
+        streaming: sensors that send now.
+    """
+
+    session: str
+    messages: int
+    samples: int
+    missing: int
+    repeated: int
+    damaged: int
+    drops: int
+    waiting: int
+    streaming: int
+
+
+def new_session() -> str:
+    """Return an id for a gateway session that no other will ever have."""
+    return f"g{secrets.token_hex(8)}"
+
+
+class Gateway:
+    """One wearer's gateway; `run` until it is cancelled.
+
+    Attributes:
+        wearer: whose it is.
+        session: its unique id, on every message.
+        calibration: id of the calibration to write on the samples from now on, "" for none.
+        observers: who gets every message once it is spooled.
+    """
+
+    def __init__(
+        self,
+        wearer: Wearer,
+        sensors: Mapping[str, str] | Sequence[str],
+        spool: DiskSpool,
+        announce: Announce,
+        *,
+        backend: Backend | None = None,
+        adapter: str = "",
+        origin: str = "worn",
+        session: str = "",
+        observers: Sequence[Observer] = (),
+        clock: HostClock | None = None,
+    ) -> None:
+        """Prepare a session.
+
+        Args:
+            wearer: whose gateway it is.
+            sensors: segment by sensor address, or only segments: then the sensors found are taken to be
+                worn in the order of their addresses.
+            spool: where the wearer's messages go.
+            announce: takes the retained sensor statuses.
+            backend: None for the operating system's Bluetooth, else e.g. `device.radio.central.open_central`.
+            adapter: name of the operating system's adapter, "" for the first.
+            origin: "worn", or "simulated" when the sensors are virtual.
+            session: an id of one's own; a new one if empty.
+            observers: who gets every message once it is spooled.
+            clock: the host's clock.
+        """
+        self.wearer = wearer
+        self.session = session or new_session()
+        self.observers = list(observers)
+        self._spool, self._announce, self._origin = spool, announce, origin
+        self._clock = clock or SystemClock()
+        self._assembler = Assembler(self.session, origin=origin, last=spool.last_samples())
+        self._bluetooth = Bluetooth(sensors, self, self._clock, backend=backend, adapter=adapter)
+        self._waiting: deque[SampleMessage] = deque()
+        self._more = asyncio.Event()
+        self._told: dict[str, bytes] = {}
+        self._messages = self._samples = 0
+
+    @property
+    def calibration(self) -> str:  # noqa: D102 - documented above
+        return self._assembler.calibration
+
+    @calibration.setter
+    def calibration(self, calibration: str) -> None:
+        self._assembler.calibration = calibration
+
+    @property
+    def links(self) -> Mapping[str, Link]:
+        """The sensors' connections, by address."""
+        return self._bluetooth.links
+
+    async def run(self) -> None:
+        """Work until cancelled; then stop the sensors and spool what is left, the partial second too.
+
+        Raises:
+            ConfigurationError: if there is no Bluetooth to work with.
+        """
+        writer = asyncio.create_task(self._write(), name="gateway spool")
+        try:
+            async with together() as tasks:
+                tasks.create_task(self._bluetooth.run(), name="gateway bluetooth")
+                tasks.create_task(self._pump(), name="gateway assembler")
+                tasks.create_task(self._report(), name="gateway status")
+        finally:
+            self._queue(self._assembler.finish(self._clock.now()))
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
+            if not await self._drain():
+                _log.error("%d s of samples could not be written and are lost", len(self._waiting))
+            self._tell_all()
+
+    def stats(self) -> GatewayStats:
+        """Return the work so far."""
+        counts = [track.counts for track in self._assembler.tracks.values()]
+        links = self.links.values()
+        return GatewayStats(
+            session=self.session,
+            messages=self._messages,
+            samples=self._samples,
+            missing=sum(c.missing for c in counts),
+            repeated=sum(c.repeated for c in counts),
+            damaged=sum(c.damaged for c in counts),
+            drops=sum(link.drops for link in links),
+            waiting=len(self._waiting),
+            streaming=sum(link.state == "streaming" for link in links),
+        )
+
+    def found(self, link: Link) -> None:
+        """See `device.link.Receiver`."""
+        if link.vendor is not None:
+            self._assembler.add(link.sensor, link.segment, link.vendor)
+
+    def notified(self, sensor: str, value: bytes, moment: Moment) -> None:
+        """See `device.link.Receiver`."""
+        self._assembler.push(sensor, value, moment)
+
+    def changed(self, link: Link) -> None:
+        """See `device.link.Receiver`."""
+        self._tell(link)
+
+    async def _pump(self) -> None:
+        while True:
+            await asyncio.sleep(_PUMP_S)
+            self._queue(self._assembler.advance(self._clock.now()))
+
+    def _queue(self, messages: Sequence[SampleMessage]) -> None:
+        self._waiting.extend(messages)
+        if messages:
+            self._more.set()
+
+    async def _write(self) -> None:
+        while True:
+            if await self._drain():
+                await self._more.wait()
+                self._more.clear()
+            else:
+                await asyncio.sleep(_RETRY_S)
+
+    async def _drain(self) -> bool:
+        """Spool what waits; False if the disk refuses, and then nothing but the oldest excess is given up."""
+        while self._waiting:
+            message = self._waiting[0]
+            put = asyncio.ensure_future(asyncio.to_thread(self._spool.put, message))
+            try:
+                # A cancelled wait must not leave it open whether the message is on disk.
+                sequence = await asyncio.shield(put)
+            except asyncio.CancelledError:
+                await asyncio.wait({put})
+                if put.exception() is None:
+                    self._spooled(message, put.result())
+                raise
+            except PoiseError as exc:
+                _log.warning("%s", exc)
+                self._shorten()
+                return False
+            self._spooled(message, sequence)
+        return True
+
+    def _spooled(self, message: SampleMessage, sequence: int) -> None:
+        self._waiting.popleft()
+        self._messages += 1
+        self._samples += message.samples
+        for observer in self.observers:
+            observer(replace(message, sequence=sequence))
+
+    def _shorten(self) -> None:
+        """Keep memory bounded: what is given up is reported with the next message that can be written."""
+        while len(self._waiting) > _WAITING:
+            lost = self._waiting.popleft()
+            gaps = [
+                Gap(b.sensor, b.segment, int(b.t_us[0]), int(b.t_us[-1]), len(b), reason=SPOOL_FULL)
+                for b in lost.batches
+            ]
+            following = self._waiting[0]
+            self._waiting[0] = replace(following, gaps=(*lost.gaps, *gaps, *following.gaps))
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(_STATUS_S)
+            self._tell_all()
+
+    def _tell_all(self) -> None:
+        for link in self.links.values():
+            self._tell(link)
+
+    def _tell(self, link: Link) -> None:
+        payload = encode(self._status(link))
+        if self._told.get(link.sensor) != payload:
+            self._told[link.sensor] = payload
+            self._announce(Leaf.SENSOR, payload, detail=link.sensor)
+
+    def _status(self, link: Link) -> SensorStatus:
+        track = self._assembler.tracks.get(link.sensor)
+        return SensorStatus(
+            sensor=link.sensor,
+            segment=link.segment,
+            state=link.state,
+            since_us=link.since_us,
+            last_us=track.newest_us if track else 0,
+            rate_hz=link.vendor.rate_hz if link.vendor else 0.0,
+            battery_percent=link.battery_percent,
+            charging=link.charging,
+            vendor=link.vendor.name if link.vendor else "",
+            firmware=link.firmware,
+            clock_ppm=track.clock.ppm if track else None,
+            received=track.counts.received if track else 0,
+            missing=track.counts.missing if track else 0,
+            origin=self._origin,
+        )

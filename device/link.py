@@ -1,0 +1,56 @@
+"""What the gateway knows of each sensor's connection, and whom it tells."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from device.clock import Moment
+from device.vendors import Vendor
+
+
+@dataclass(slots=True)
+class Link:
+    """What is known of one sensor's connection.
+
+    Attributes:
+        sensor: its address.
+        segment: where it is worn.
+        vendor: its maker, None until it was first seen.
+        state: "streaming", "connected", "stale" or "lost".
+        since_us: UTC µs at which this state began.
+        battery_percent: None until it was read.
+        charging: whether it was charging then.
+        firmware: version, "" until it was read.
+        drops: how often a connection ended without being asked to.
+        device: what the last scan found, for the next attempt.
+        heard_s: loop time of the newest notification, 0 before the first.
+        busy: somebody watches over its connection.
+    """
+
+    sensor: str
+    segment: str
+    vendor: Vendor | None = None
+    state: str = "lost"
+    since_us: int = 0
+    battery_percent: int | None = None
+    charging: bool = False
+    firmware: str = ""
+    drops: int = 0
+    device: Any = field(default=None, repr=False)
+    heard_s: float = 0.0
+    busy: bool = False
+
+
+class Receiver(Protocol):
+    """Who takes what the sensors send; called in the event loop."""
+
+    def found(self, link: Link) -> None:
+        """Hear of a sensor before its first notification; `link` stays up to date."""
+        ...
+
+    def notified(self, sensor: str, value: bytes, moment: Moment) -> None:
+        """Take one notification of samples."""
+        ...
+
+    def changed(self, link: Link) -> None:
+        """Hear that a sensor's state or battery changed."""
+        ...
