@@ -24,6 +24,7 @@ from poise.results import Episode, Kind
 from poise.samples import Gap
 from poise.topics import Wearer
 
+VIENNA = ZoneInfo("Europe/Vienna")
 ANNA = Wearer("P-0142")
 SEGMENTS = ("head", "c7", "t4", "lumbar", "scapula_left", "scapula_right")
 EMPTY = np.empty(0)
@@ -158,12 +159,15 @@ class FakeWearer:
         return [str(self.kind)] if far and self.kind else []
 
 
-def made_up_day(now_us: int | None = None) -> tuple[FakeStore, int]:
-    """Return a store with four people, one of them with a full day, and the moment it is made for."""
-    zone = ZoneInfo("Europe/Vienna")
-    if now_us is None:
-        now_us = utc_us()
-    today = datetime.fromtimestamp(now_us / 1e6, zone).date()
+def early_afternoon() -> Callable[[], int]:
+    """Return a clock, UTC µs, that goes on from 13:20 of the wearer's day, so that no test knows midnight."""
+    begin = round(datetime.combine(date(2026, 11, 20), time(13, 20), VIENNA).timestamp() * 1e6) - utc_us()
+    return lambda: utc_us() + begin
+
+
+def made_up_day(now_us: int) -> FakeStore:
+    """Return a store with four people, one of them with a full day up to `now_us`."""
+    today = datetime.fromtimestamp(now_us / 1e6, VIENNA).date()
     store = FakeStore()
     injection = today - timedelta(days=12)
     _add(store, ANNA, "Europe/Vienna", (injection,), now_us)
@@ -177,14 +181,13 @@ def made_up_day(now_us: int | None = None) -> tuple[FakeStore, int]:
     store.history[Wearer("P-0203")] = [Day(today, 9000.0, {"slouch": 1200.0})]
     _add(store, Wearer("P-0217"), "America/New_York", (today,), 0)
     store.statuses[Wearer("P-0217")] = []
-    return store, now_us
+    return store
 
 
 def _begin_us(now_us: int) -> int:
     """Four hours and twenty minutes of wear, but not before the wearer's midnight."""
-    zone = ZoneInfo("Europe/Vienna")
-    local = datetime.fromtimestamp(now_us / 1e6, zone)
-    midnight = round(datetime.combine(local.date(), time(), zone).astimezone(UTC).timestamp() * 1e6)
+    local = datetime.fromtimestamp(now_us / 1e6, VIENNA)
+    midnight = round(datetime.combine(local.date(), time(), VIENNA).astimezone(UTC).timestamp() * 1e6)
     return max(now_us - 15_600_000_000, midnight)
 
 
@@ -277,6 +280,7 @@ class House:
 
     Attributes:
         url: where.
+        now: its clock, UTC µs.
         body: who wears the sensors; None of their seconds are sent while `silent`.
     """
 
@@ -284,18 +288,19 @@ class House:
     port: int
     store: FakeStore
     feed: FakeFeed
+    now: Callable[[], int]
     body: FakeWearer = field(default_factory=FakeWearer)
     silent: bool = False
 
     async def wear(self) -> None:
         """Send a live second every second, and say so in the sensors' status."""
         while True:
-            now_us = utc_us()
+            now_us = self.now()
             others = [w for w in self.store.persons if w == Wearer("P-0203")]
             for wearer in others:
                 self.store.persons[wearer] = replace(self.store.persons[wearer], last_us=now_us)
                 self.store.statuses[wearer] = [replace_status(s, now_us) for s in self.store.statuses[wearer]]
-            if not self.silent:
+            if not self.silent and ANNA in self.store.persons:
                 self.feed.send(ANNA, self.body.second(now_us))
                 seen = [
                     s if s.segment in self.body.lost else replace_status(s, now_us)
@@ -321,10 +326,12 @@ def free_port() -> int:
 @contextlib.asynccontextmanager
 async def open_house(store: FakeStore | None = None) -> AsyncIterator[House]:
     """Serve the pages over made-up data until the block ends."""
-    port, feed = free_port(), FakeFeed()
-    house = House(f"http://127.0.0.1:{port}", port, store or made_up_day()[0], feed)
+    port, feed, now = free_port(), FakeFeed(), early_afternoon()
+    house = House(f"http://127.0.0.1:{port}", port, store or made_up_day(now()), feed, now)
     ready = asyncio.Event()
-    pages = asyncio.create_task(serve(create_app(house.store, feed, port=port), "127.0.0.1", port, ready))
+    pages = asyncio.create_task(
+        serve(create_app(house.store, feed, port=port, now=now), "127.0.0.1", port, ready)
+    )
     wearing = asyncio.create_task(house.wear())
     try:
         await asyncio.wait_for(ready.wait(), 10)

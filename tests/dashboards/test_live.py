@@ -1,0 +1,66 @@
+import pytest
+from dashboards_house import FakeWearer
+
+from dashboards.live import LivePosture
+from dashboards.palette import Tone
+from poise.notices import Live, decode, encode
+from poise.results import Kind
+
+T0 = 1_795_000_000_000_000
+
+
+def sit(posture, body, seconds, start=T0):
+    for i in range(1, seconds + 1):
+        posture.take(decode(encode(body.second(start + i * 1_000_000)), Live))
+    return start + seconds * 1_000_000
+
+
+def test_upright_then_drifting_then_sustained():
+    posture, body = LivePosture(), FakeWearer()
+    now = sit(posture, body, 5)
+    assert posture.now(now).title == "Near your upright"
+    body.kind = Kind.FORWARD_HEAD
+    now = sit(posture, body, 40, now)
+    said = posture.now(now)
+    assert said.tone is Tone.DRIFTING
+    assert said.sentence.startswith("Head forward 1")
+    assert said.sentence[-4:] in ("39 s", "40 s")
+    assert "40" not in said.alternative
+    now = sit(posture, body, 30, now)
+    assert posture.now(now).tone is Tone.SUSTAINED
+
+
+def test_an_episode_that_began_before_the_page_was_opened_counts():
+    posture = LivePosture()
+    now = sit(posture, FakeWearer(kind=Kind.SLOUCH), 8)
+    said = posture.now(now, {Kind.SLOUCH: now - 300_000_000})
+    assert said.sentence.endswith("for 5 min")
+    assert said.tone is Tone.SUSTAINED
+
+
+def test_silence_lost_sensors_and_a_missing_calibration_are_said():
+    posture, body = LivePosture(), FakeWearer(lost=frozenset({"scapula_left"}))
+    assert posture.now(T0).title == "Waiting for the sensors"
+    now = sit(posture, body, 3)
+    assert "scapula_left" not in posture.angles
+    assert posture.now(now + 2_900_000).tone is Tone.UPRIGHT
+    assert posture.now(now + 3_100_000).title == "No live data"
+    bare = LivePosture()
+    now = sit(bare, FakeWearer(calibration=""), 3)
+    assert bare.now(now).title == "Not calibrated yet"
+
+
+def test_traces_hold_two_minutes_and_the_right_differences():
+    posture = LivePosture()
+    sit(posture, FakeWearer(kind=Kind.FORWARD_HEAD), 130)
+    times, neck = posture.traces("neck")
+    assert len(times) == 1200
+    assert sum(neck[-300:]) / 300 == pytest.approx(0.244, abs=0.01)
+
+
+def test_a_notice_that_comes_twice_changes_nothing():
+    posture, body = LivePosture(), FakeWearer()
+    live = body.second(T0)
+    posture.take(live)
+    posture.take(live)
+    assert len(posture.traces("neck")[0]) == 10
