@@ -13,7 +13,16 @@ from device.wearer.timeline import Timeline
 from device.wearer.truth import Truth, TruthRules, find_stretches, labels_between, truth_times
 from poise.calibration import Alignment, Calibration, Verdict
 from poise.errors import ConfigurationError
-from poise.samples import ImuBatch, SampleFlag, SampleMessage, Scale, quantise
+from poise.samples import (
+    Floats,
+    ImuBatch,
+    Int64s,
+    SampleFlag,
+    SampleMessage,
+    Scale,
+    quantise,
+    regular_times,
+)
 from poise.skeleton import SCAPULAE, SPINE
 
 SCALE: Final = Scale(acc_nano=4_788_403, gyr_nano=1_065_264)
@@ -73,9 +82,20 @@ class Wearer:
             for name in segments
         }
 
-    def samples_by_index(self, segment: str, first: int, stop: int) -> Samples:
-        """Return samples `first` to `stop` (not included) of one sensor, counted from its first."""
-        return self._sensor(segment).samples_by_index(first, stop)
+    def samples_by_index(self, segment: str, i0: int, i1: int) -> tuple[Int64s, Floats, Floats]:
+        """Return samples `i0` to `i1` (not included) of one sensor, counted from its first.
+
+        Returns:
+            tick (n,) µs of the sensor's clock, specific force (n, 3) m/s² and angular rate (n, 3) rad/s, both
+            in the sensor frame: what a virtual Bluetooth sensor sends.
+        """
+        samples = self._sensor(segment).samples_by_index(i0, i1)
+        return samples.tick_us, samples.acc, samples.gyr
+
+    @property
+    def drift_ppm(self) -> dict[str, float]:
+        """By segment, how much faster than true time the sensor's clock runs; its player needs it."""
+        return {name: sensor.imperfections.clock_ppm for name, sensor in self.sensors.items()}
 
     def samples(self, segment: str, start_s: float, stop_s: float) -> Samples:
         """Return the samples that one sensor took in `start_s <= t < stop_s`, s since the wearer's start."""
@@ -105,8 +125,9 @@ class Wearer:
             stop_s: s after the start at which to stop; the script's end by default, never if it repeats.
         """
         for sequence, block in enumerate(self.blocks(1.0, 0.0, stop_s)):
-            batches = tuple(self._batch(name, samples, start_us) for name, samples in block.items())
-            yield SampleMessage(session, sequence, tuple(b for b in batches if len(b)), origin="simulated")
+            worn = ((name, samples) for name, samples in block.items() if len(samples))
+            batches = tuple(self._batch(name, samples, start_us) for name, samples in worn)
+            yield SampleMessage(session, sequence, batches, origin="simulated")
 
     def truth(
         self,
@@ -151,12 +172,13 @@ class Wearer:
         acc, clipped_acc = quantise(samples.acc, SCALE.acc_nano)
         gyr, clipped_gyr = quantise(samples.gyr, SCALE.gyr_nano)
         flags = (clipped_acc * SampleFlag.CLIPPED_ACC | clipped_gyr * SampleFlag.CLIPPED_GYR).astype("u1")
+        first_us = start_us + (int(samples.true_ns[0]) + 500) // 1000
         return ImuBatch(
             sensor=sensor.name,
             segment=segment,
-            first_tick=int(samples.tick_us[0]) if len(samples) else 0,
+            first_tick=int(samples.tick_us[0]),
             period_ns=sensor.period_ns,
-            t_us=start_us + (samples.true_ns + 500) // 1000,
+            t_us=regular_times(first_us, sensor.period_ns, len(samples)),
             acc=acc,
             gyr=gyr,
             scale=SCALE,

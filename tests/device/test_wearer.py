@@ -85,18 +85,22 @@ def test_what_cannot_be_worn_is_refused_with_a_sentence(wrong):
 
 def test_the_same_seed_gives_the_same_bits_however_they_are_asked_for():
     one, other = Wearer("desk", 11), Wearer("desk", 11)
+    sensor = other.sensors["head"]
     whole = one.samples("head", 0, 60)
-    other.samples_by_index("head", 50 * BLOCK, 50 * BLOCK + 3)
+    sensor.samples_by_index(50 * BLOCK, 50 * BLOCK + 3)
     pieces, i = [], 0
     for n in (1, 7, 960, 300, BLOCK, 5, 2 * BLOCK):
-        pieces.append(other.samples_by_index("head", i, min(i + n, len(whole))))
+        pieces.append(sensor.samples_by_index(i, min(i + n, len(whole))))
         i = min(i + n, len(whole))
     for name in ("tick_us", "true_ns", "acc", "gyr"):
         joined = np.concatenate([getattr(p, name) for p in pieces])
         assert joined.tobytes() == getattr(whole, name).tobytes()
+    tick, acc, gyr = other.samples_by_index("head", 100, 104)
+    assert tick.tolist() == whole.tick_us[100:104].tolist()
+    assert (acc.tobytes(), gyr.tobytes()) == (whole.acc[100:104].tobytes(), whole.gyr[100:104].tobytes())
     seconds = [b["head"].acc for b in other.blocks(0.37, 0, 60)]
     assert np.concatenate(seconds).tobytes() == whole.acc.tobytes()
-    assert len(other.samples_by_index("head", 5, 5)) == 0
+    assert len(sensor.samples_by_index(5, 5)) == 0
     assert not np.array_equal(Wearer("desk", 12).samples("head", 0, 60).acc[:100], whole.acc[:100])
 
 
@@ -135,7 +139,7 @@ def test_messages_are_whole_seconds_that_survive_the_wire():
         t_us = np.concatenate([m.batches[i].t_us for m in messages])
         assert {m.batches[i].segment for m in messages} == {name}
         assert 5399 <= len(t_us) <= 5401
-        assert np.ptp(np.diff(t_us)) <= 1
+        assert np.ptp(np.diff(t_us)) <= 2
         for message in messages[::10]:
             second = start_us + message.sequence * 1_000_000
             assert second <= message.batches[i].t_us[0] < second + 17_000
