@@ -91,7 +91,7 @@ def _align(
         return Alignment(upright[0].sensor, _quaternion(_backwards(z), z), pose.spread)
     if residual > PLANE_RAD:
         reasons.append(f"The bow was not straight at the {spoken(segment)}: bow without turning.")
-    return Alignment(upright[0].sensor, _quaternion(x, z), max(residual, pose.spread), lean)
+    return Alignment(upright[0].sensor, _quaternion(x, z), float(max(residual, pose.spread)), lean)
 
 
 def _track(batches: Sequence[ImuBatch]) -> Floats:

@@ -33,7 +33,7 @@ class Pipeline:
         self._plan = plan
         self._since_us = since_us
         self._calibration: Calibration | None = None
-        self._next: Calibration | None = None
+        self._coming: list[Calibration] = []
         self._run: Run | None = None
 
     @property
@@ -52,8 +52,8 @@ class Pipeline:
         Returns:
             always empty: what the ended run still held comes with the next `update`.
         """
-        if calibration != (self._next or self._calibration):
-            self._next = calibration
+        if calibration != self._calibration and calibration not in self._coming:
+            self._coming = sorted([*self._coming, calibration], key=lambda c: c.made_us)
         return Results()
 
     def update(self, batches: Sequence[ImuBatch]) -> Results:
@@ -61,9 +61,10 @@ class Pipeline:
         parts: list[Results] = []
         for piece in _slices(batches, self._cuts(batches)):
             first_us = min(int(batch.t_us[0]) for batch in piece)
-            if self._next and first_us >= self._next.made_us:
+            if self._coming and first_us >= self._coming[0].made_us:
                 parts.append(self.finish())
-                self._calibration, self._next = self._next, None
+                due = [c for c in self._coming if c.made_us <= first_us]
+                self._calibration, self._coming = due[-1], self._coming[len(due) :]
             elif self._run and first_us - self._run.last_us > RUN_GAP_US:
                 parts.append(self.finish())
             if self._run is None:
@@ -85,8 +86,7 @@ class Pipeline:
         # A batch spans hours at the most: anything longer has a broken clock and is cut by its own samples.
         seconds = np.unique(np.concatenate([batch.t_us // _SECOND_US for batch in batches])) * _SECOND_US
         cuts = {first, last + 1, *(int(s) for s in seconds if first < s <= last)}
-        if self._next and first < self._next.made_us <= last:
-            cuts.add(self._next.made_us)
+        cuts |= {c.made_us for c in self._coming if first < c.made_us <= last}
         return sorted(cuts)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from analytics.angles import unit
 from analytics.calibration import calibrate
 from analytics.orientation import Orientation
-from poise.calibration import Calibration
+from poise.calibration import Calibration, Verdict
 from poise.errors import CalibrationError
 from poise.samples import Floats, ImuBatch, SampleMessage
 from poise.skeleton import Segment
@@ -36,7 +36,12 @@ class Step(Enum):
 
 
 class CalibrationWatch:
-    """Makes a calibration from a stream of messages as soon as the two movements have been seen."""
+    """Makes a calibration from a stream of messages as soon as the two movements have been seen.
+
+    Attributes:
+        step: what the wearer should do now.
+        remark: why the last try was not good enough, "" without one.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing seen."""
@@ -120,6 +125,8 @@ class CalibrationWatch:
             )
         except CalibrationError as exc:
             self.remark, made = str(exc), None
+        if made is not None and made.verdict is Verdict.REPEAT:
+            self.remark, made = " ".join(made.reasons), None
         self._pose, self._bow_us = None, None
         self.step = Step.DONE if made else Step.SIT_TALL
         return made
