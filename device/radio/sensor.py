@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
+from bumble.att import ATT_Error, ErrorCode
 from bumble.controller import Controller
 from bumble.core import UUID, AdvertisingData, BaseBumbleError
 from bumble.data_types import CompleteLocalName, Flags, ManufacturerSpecificData
@@ -219,7 +220,9 @@ class VirtualSensor:
         """Take device control; the output rate is 60 Hz whatever is asked, as no other is simulated."""
 
     def _on_measurement(self, _connection: Any, value: bytes) -> None:
+        if len(value) != len(dot.START):
+            raise ATT_Error(ErrorCode.INVALID_ATTRIBUTE_LENGTH)
         if bytes(value) == dot.START:
             self._measuring = True
-        elif len(value) == 3 and value[:2] == dot.STOP[:2]:
+        elif bytes(value[:2]) == dot.STOP[:2]:
             self._measuring = False
