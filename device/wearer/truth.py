@@ -28,11 +28,10 @@ class TruthRules:
     """Thresholds in degrees of deviation from the person's own upright; the simulation's own yardstick.
 
     Attributes:
-        forward_head_deg: C7 forward beyond T4.
+        forward_head_deg: C7 forward of upright, and as much beyond T4.
         slouch_deg: T4 forward, C7 with it at least half as far, lumbar less than half as far.
         hip_lean_deg: T4 forward, lumbar at least half as far.
-        looking_down_deg: head forward, while C7 is forward of upright by less than `still_deg`.
-        still_deg: up to this C7 counts as still.
+        looking_down_deg: head forward beyond C7.
         side_bend_deg: T4 sideways, either side.
         rounded_deg: scapula forward beyond T4.
         bridge_s: an interruption shorter than this does not end a stretch; sway at the threshold is none.
@@ -42,9 +41,8 @@ class TruthRules:
     slouch_deg: float = 12.0
     hip_lean_deg: float = 12.0
     looking_down_deg: float = 20.0
-    still_deg: float = 10.0
     side_bend_deg: float = 12.0
-    rounded_deg: float = 8.0
+    rounded_deg: float = 10.0
     bridge_s: float = 1.0
 
 
@@ -168,7 +166,7 @@ def _measures(sagittal: Mapping[str, Floats], frontal: Mapping[str, Floats]) -> 
         Kind.HIP_LEAN: thorax,
         Kind.SLOUCH: thorax,
         Kind.FORWARD_HEAD: sagittal["c7"] - thorax,
-        Kind.LOOKING_DOWN: sagittal["head"],
+        Kind.LOOKING_DOWN: sagittal["head"] - sagittal["c7"],
         Kind.SIDE_BEND: np.abs(frontal["t4"]),
         Kind.ROUNDED_SHOULDER_LEFT: sagittal["scapula_left"] - thorax,
         Kind.ROUNDED_SHOULDER_RIGHT: sagittal["scapula_right"] - thorax,
@@ -191,7 +189,7 @@ def _held(
     held: dict[Kind, Held] = {kind: measures[kind] >= np.radians(deg) for kind, deg in limits.items()}
     held[Kind.HIP_LEAN] &= with_lumbar
     held[Kind.SLOUCH] &= ~with_lumbar & (sagittal["c7"] >= 0.5 * thorax)
-    held[Kind.LOOKING_DOWN] &= sagittal["c7"] < np.radians(rules.still_deg)
+    held[Kind.FORWARD_HEAD] &= sagittal["c7"] >= np.radians(rules.forward_head_deg)
     return held
 
 
