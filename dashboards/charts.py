@@ -51,7 +51,8 @@ def trace(curve: Trace, now_us: int) -> str:
     low, high = min([_LOW_DEG, *degrees]), max([_HIGH_DEG, *degrees])
     y = [100 * (high - d) / (high - low) for d in (*degrees, curve.limit_deg, 0.0)]
     band, zero = y[-2], y[-1]
-    last = f"{round(degrees[-1])}°" if degrees else "not seen"
+    fresh = bool(degrees) and now_us - curve.t_us[-1] <= words.NO_DATA_AFTER_S * 1e6
+    last = f"{round(degrees[-1])}°" if fresh else "not seen"
     return (
         f'<div class="trace"><div class="trace-name">{escape(curve.name)}<b>{last}</b></div>'
         f'<div class="plot"><svg viewBox="0 0 {TRACE_S} 100" preserveAspectRatio="none" role="img" '
@@ -204,11 +205,16 @@ def _held(episodes: Sequence[Episode], kinds: frozenset[Kind], first: int, last:
 def _hours(first: int, last: int, zone: ZoneInfo) -> str:
     hour = 3_600_000_000
     marks = [t for t in range(first, last + 1, hour // 4) if words.clock(t, zone).endswith(":00")] or [first]
-    places = {t: min(max(100 * (t - first) / (last - first), 3), 97) for t in marks}
     return "".join(
-        f'<span style="left:{places[t]:.2f}%">{words.clock(t, zone)}</span>'
+        f'<span style="{_beside(100 * (t - first) / (last - first))}">{words.clock(t, zone)}</span>'
         for t in marks[:: math.ceil(len(marks) / 6)]
     )
+
+
+def _beside(place: float) -> str:
+    """Return the style of a label centred on its place, or beside it at either end."""
+    shift = 0 if place < 3 else -100 if place > 97 else -50
+    return f"left:{place:.2f}%;transform:translateX({shift}%)"
 
 
 def _bar(day: Day | None, injection: date | None, top: float, date_: date) -> str:

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from nicegui import ui
 
 from dashboards import words
-from dashboards.elements import put, tag
+from dashboards.elements import attribute, put, tag
 from dashboards.live import LivePosture
 from dashboards.panels import DaysPanel, EpisodesPanel, LivePanel, SensorsPanel, TodayPanel, TracesPanel
-from dashboards.status import newest_us
+from dashboards.status import ended, newest_us
 from dashboards.today import Today, read_history, read_recent, read_seen, read_today
 from ingest.reading import LiveFeed, Reader
 from poise.errors import StoreError
@@ -90,6 +90,8 @@ class _Person:
         put(self._about, text=self._headline())
         last_us = newest_us(today, self._posture.last_us)
         put(self._fresh, text=words.freshness(last_us, now_us, today.zone).capitalize())
+        silent = 0 < last_us < now_us - words.NO_DATA_AFTER_S * 1e6 and not ended(today)
+        attribute(self._fresh, "data-silent", str(silent).lower())
         self._live.show(today, self._posture, now_us)
         self._traces.show(self._posture, now_us)
         self._sensors.show(today, self._posture, now_us)

@@ -5,6 +5,7 @@ import { h } from "vue";
 const SILENT_MS = 3000; // no frame for this long: fade
 const DELAY_MS = 1300; // play this far behind the newest frame, so that a batch a second plays without a stop
 const STEP_MS = 30;
+const MOST_FRAMES = 60; // a tab in the background draws nothing and must not hoard
 
 function pose(rig, angles) {
   const turned = {};
@@ -124,6 +125,7 @@ export default {
         });
         this.frames.push({ t, angles });
       });
+      if (this.frames.length > MOST_FRAMES) this.frames.splice(0, this.frames.length - MOST_FRAMES);
       this.arrived = performance.now();
       // Where playing should be now; a playhead far from it (first batch, a pause) jumps there, else it drifts.
       const target = this.frames[this.frames.length - 1].t - DELAY_MS;

@@ -104,6 +104,8 @@ def test_charts_leave_gaps_open_and_escape_what_they_are_given():
     assert path is not None
     assert path[1].count("M") == 2
     assert "<neck>" not in drawn
+    assert "<b>17°</b>" in drawn
+    assert "<b>not seen</b>" in charts.trace(curve, NOON + 4_000_000)
     assert "not seen" in charts.trace_table([curve], NOON)
     assert "<script>" not in charts.table(("a",), [("<script>",)])
 
