@@ -1,8 +1,8 @@
 """Spool → MQTT for one wearer: the gateway's side of "nothing is confirmed before it is on disk".
 
 PUBACK opens the send window and means nothing more; a message leaves the spool only when ingest's `stored`
-names it. Whatever is unconfirmed is sent again, from the oldest on, after a reconnect and when `stored` shows a
-hole.
+names it. Whatever is unconfirmed is sent again, from the oldest on, after a reconnect and when `stored` shows
+a hole.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from poise.ports import Spool, Spooled
 from poise.topics import Leaf, Wearer, parse
 
 log = logging.getLogger("poise.bridge")
-_IDLE_S: Final = 0.1
+_IDLE_S: Final = 0.2
 _STORE_RETRY_S: Final = 2.0
 _GOODBYE_S: Final = 2.0
 _MOST_ANNOUNCED: Final = 100
@@ -114,7 +114,7 @@ class Bridge:
             self.counts.announcements_dropped += 1
 
     def wake(self) -> None:
-        """Say that the spool holds something new; without it the bridge looks ten times a second."""
+        """Say that the spool holds something new; without it the bridge looks five times a second."""
         self._wake.set()
 
     async def run(self) -> None:

@@ -4,7 +4,9 @@ It keeps everything in memory and speaks MQTT 3.1.1. Nothing depends on it for s
 gateway's spool still holds and sends again (docs/ingest.md tells what was measured).
 """
 
+import asyncio
 import logging
+import weakref
 from typing import Final, Self
 
 from amqtt.broker import Broker
@@ -18,6 +20,27 @@ HOST: Final = "127.0.0.1"
 _SESSION_S: Final = 3600
 
 
+class _Broker(Broker):  # type: ignore[misc]
+    """Remembers its connections, because amqtt leaves those open that end while it stops."""
+
+    def __init__(self, configuration: dict[str, object]) -> None:
+        super().__init__(configuration)
+        self._writers: weakref.WeakSet[asyncio.StreamWriter] = weakref.WeakSet()
+
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        self._writers.add(writer)
+        await super().stream_connected(reader, writer, listener_name)
+
+    async def shutdown(self) -> None:
+        await super().shutdown()
+        writers = list(self._writers)
+        for writer in writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+
+
 class EmbeddedBroker:
     """`async with EmbeddedBroker() as broker`: listens on loopback only, for as long as the block lasts.
 
@@ -27,7 +50,7 @@ class EmbeddedBroker:
 
     def __init__(self, port: int = 1883) -> None:
         self._port = port
-        self._broker: Broker | None = None
+        self._broker: _Broker | None = None
 
     @property
     def settings(self) -> BrokerSettings:
@@ -50,7 +73,7 @@ class EmbeddedBroker:
         # It reports every client that leaves in the middle of something; our own links say what matters.
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-        broker = Broker(_configuration(self._port))
+        broker = _Broker(_configuration(self._port))
         try:
             await broker.start()
         except (AMQTTError, AmqttBrokerError, OSError) as exc:

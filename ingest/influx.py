@@ -36,6 +36,7 @@ _TIMEOUT_MS: Final = 10_000
 _IDLE_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 60.0
 _DAY_US: Final = 86_400_000_000
+_EVER_US: Final = 9_000_000_000_000_000
 _BAD_DATA: Final = (400, 413, 422)
 _MICROSECONDS: Any = "us"
 
@@ -154,7 +155,7 @@ class InfluxResults:
             sql = (
                 'SELECT "mean", "low", "high", "coverage" FROM "posture_second" '  # noqa: S608 - quoted
                 f'WHERE {_of(wearer)} AND "stream" = {lines.literal(stream)} '
-                f"AND time >= {from_s}s AND time < {to_s}s"
+                f"AND {_during(from_s * 1_000_000, to_s * 1_000_000)}"
             )
             rows = [row for _, part in self._server.query(sql) for row in part]
             found[stream] = series_of(
@@ -166,7 +167,7 @@ class InfluxResults:
         """See `ResultStore`; an episode is found if it began at most a day before `from_us`."""
         sql = (
             f'SELECT "episode" FROM "posture_episode" WHERE {_of(wearer)} AND "until_us" >= {from_us} '  # noqa: S608
-            f"AND time >= {(from_us - _DAY_US) * 1000} AND time < {to_us * 1000}"
+            f"AND {_during(from_us - _DAY_US, to_us)}"
         )
         rows = [row["episode"] for _, part in self._server.query(sql) for row in part]
         episodes = [msgspec.json.decode(row, type=Episode) for row in rows]
@@ -177,7 +178,7 @@ class InfluxResults:
         from_s, to_s = span_of(first, last, timezone)
         sql = (
             f'SELECT "seconds", "run_us" FROM "posture_exposure" WHERE {_of(wearer)} '  # noqa: S608
-            f'AND time >= {from_s}s AND time < {to_s}s GROUP BY "kind"'
+            f'AND {_during(from_s * 1_000_000, to_s * 1_000_000)} GROUP BY "kind"'
         )
         exposures = [
             Exposure(
@@ -187,6 +188,12 @@ class InfluxResults:
             for row in part
         ]
         return days_of(exposures, first, last, timezone)
+
+
+def _during(from_us: int, to_us: int) -> str:
+    """Limit the time; the server's ends in the year 2262."""
+    start, stop = (min(max(t_us, -_EVER_US), _EVER_US) for t_us in (from_us, to_us))
+    return f"time >= {start}u AND time < {stop}u"
 
 
 def _of(wearer: Wearer) -> str:

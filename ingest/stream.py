@@ -14,7 +14,6 @@ import numpy as np
 
 from ingest.journal import Journal, Run
 from ingest.sqlite import Connection
-from ingest.store import key
 from poise.calibration import Calibration, Verdict
 from poise.results import Results
 from poise.samples import ImuBatch, SampleMessage
@@ -77,7 +76,7 @@ class Stream:
             message = decode_samples(payload)
             self.origin = message.origin
             for batches in _cut(message.batches, [from_us])[-1:]:
-                self._update(c, batches)
+                self._update(batches)
             from_us = 0
 
     def is_behind(self, message: SampleMessage, now_us: int) -> bool:
@@ -101,18 +100,18 @@ class Stream:
             calibration = self._calibration_at(first_us)
             reason = self._ends_here(first_us, calibration, message.origin)
             if reason:
-                results.append((self.origin, self._finish(c)))
+                results.append((self.origin, self._finish()))
                 self.origin = message.origin
                 name = "" if calibration is None else calibration.id
                 run = Run(row, first_us, name, reason)
                 self.journal.put_run(c, self.wearer, run, late=self.late)
                 self._begin(run)
-            results.append((self.origin, self._update(c, batches)))
+            results.append((self.origin, self._update(batches)))
         return results
 
     def close(self, c: Connection) -> Results:
         """End the open run for good."""
-        results = self._finish(c)
+        results = self._finish()
         self.journal.close_run(c, self.wearer, late=self.late)
         self.run = None
         return results
@@ -142,22 +141,21 @@ class Stream:
     def _calibration_at(self, t_us: int) -> Calibration | None:
         return max((k for k in self._usable() if k.made_us <= t_us), key=lambda k: k.made_us, default=None)
 
-    def _update(self, c: Connection, batches: Sequence[ImuBatch]) -> Results:
+    def _update(self, batches: Sequence[ImuBatch]) -> Results:
         self.analysed_us = max(self.analysed_us, _last_us(batches))
         analysis = self._analysis
-        return Results() if analysis is None else self._guarded(c, lambda: analysis.update(batches))
+        return Results() if analysis is None else self._guarded(lambda: analysis.update(batches))
 
-    def _finish(self, c: Connection) -> Results:
+    def _finish(self) -> Results:
         analysis, self._analysis = self._analysis, None
-        return Results() if analysis is None else self._guarded(c, analysis.finish)
+        return Results() if analysis is None else self._guarded(analysis.finish)
 
-    def _guarded(self, c: Connection, conclude: Callable[[], Results]) -> Results:
+    def _guarded(self, conclude: Callable[[], Results]) -> Results:
         """Analytics must never raise; if they do, the samples stay stored and a new run begins after them."""
         try:
             return conclude()
         except Exception:
             log.exception("the analysis of %s failed; a new run begins", self.wearer.patient)
-            self.journal.count(c, key(self.wearer), "analysis failed")
             self._analysis, self.run, self.fault = None, None, True
             return Results(remarks=(("analysis failed", 1),))
 

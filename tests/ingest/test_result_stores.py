@@ -1,0 +1,221 @@
+"""One contract for both result stores: SQLite, and a real InfluxDB by way of the outbox."""
+
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ingest.influx import Forwarder, InfluxResults, InfluxServer, InfluxSettings
+from ingest.sqlite import Database
+from ingest.store import ResultStore, SqliteResults, storable
+from poise.errors import StoreUnavailableError
+from poise.results import Episode, Exposure, Kind, Results, Second
+from poise.topics import Wearer
+from servers import Influx
+
+T0 = 1_790_000_100
+RUN = T0 * 1_000_000 - 777
+
+
+def second(t_s: int, stream: str = "head", mean: float = 0.1) -> Second:
+    return Second(t_s, stream, mean, mean - 0.01, mean + 0.01, 0.9, RUN, "k1")
+
+
+def episode(start_s: float, end_s: float | None, last_s: float, kind: Kind = Kind.SLOUCH) -> Episode:
+    start_us = round((T0 + start_s) * 1e6)
+    return Episode(
+        f"{RUN}-{kind}-{start_us}",
+        kind,
+        RUN,
+        start_us,
+        start_us + 10_000_000,
+        None if end_s is None else round((T0 + end_s) * 1e6),
+        round((T0 + last_s) * 1e6),
+        0.5,
+        1 / 3,
+        "k1",
+        ("t4", "c7"),
+        ("lumbar unseen",),
+    )
+
+
+class Written:
+    """A store, and a way to write to it that returns when it can be read."""
+
+    def __init__(self, database: Database, store: ResultStore, settle: Callable[[], object]) -> None:
+        self.database, self.store, self.settle = database, store, settle
+
+    def write(self, wearer: Wearer, results: Results) -> None:
+        with self.database.transaction() as connection:
+            self.store.write(connection, wearer, "simulated", results)
+        self.settle()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("influxdb", marks=pytest.mark.influxdb)])
+def written(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Written]:
+    database = Database(tmp_path / "poise.db")
+    try:
+        if request.param == "sqlite":
+            yield Written(database, SqliteResults(database.path), lambda: None)
+            return
+        settings: tuple[InfluxSettings, Influx | None] = request.getfixturevalue("influx")
+        server = InfluxServer(settings[0])
+        yield Written(database, InfluxResults(server), Forwarder(database, server).forward)
+        server.close()
+    finally:
+        database.close()
+
+
+@pytest.fixture
+def wearer(request: pytest.FixtureRequest) -> Wearer:
+    """A wearer of this test's own: the server is shared."""
+    return Wearer(f"p{zlib.crc32(request.node.name.encode())}")
+
+
+class TestContract:
+    def test_seconds_come_back_as_written_and_what_is_not_there_stays_missing(
+        self, written: Written, wearer: Wearer
+    ) -> None:
+        rows = [second(T0 + i, mean=i / 7) for i in (0, 1, 2, 5, 6)]
+        written.write(wearer, Results(seconds=tuple(rows)))
+        found = written.store.series(wearer, ["head", "never worn"], T0 + 1, T0 + 6)
+        assert found["head"].t_s.tolist() == [T0 + 1, T0 + 2, T0 + 5]
+        np.testing.assert_array_equal(found["head"].mean, [1 / 7, 2 / 7, 5 / 7])
+        np.testing.assert_array_equal(found["head"].low, [r.low for r in rows[1:4]])
+        np.testing.assert_array_equal(found["head"].coverage, [0.9] * 3)
+        assert len(found["never worn"].t_s) == 0
+
+    def test_writing_again_replaces_and_never_doubles(self, written: Written, wearer: Wearer) -> None:
+        open_one, closed = episode(0, None, 20), episode(0, 31.5, 31.4)
+        for state in (open_one, closed, closed):
+            written.write(
+                wearer,
+                Results(
+                    seconds=(second(T0, mean=0.2),),
+                    episodes=(state,),
+                    exposures=(Exposure(T0 // 900 * 900, RUN, "slouch", state.duration_s),),
+                ),
+            )
+        assert written.store.series(wearer, ["head"], T0, T0 + 1)["head"].mean.tolist() == [0.2]
+        assert list(written.store.episodes(wearer, T0 * 1_000_000, T0 * 1_000_000 + 1)) == [closed]
+        (today,) = written.store.days(wearer, date(2026, 9, 21), date(2026, 9, 21), "UTC")
+        assert today.seconds["slouch"] == pytest.approx(31.5)
+
+    def test_episodes_are_found_by_overlap_and_an_open_one_up_to_its_newest_frame(
+        self, written: Written, wearer: Wearer
+    ) -> None:
+        first, second_one = episode(0, 30, 29.9), episode(100, None, 130, Kind.FORWARD_HEAD)
+        written.write(wearer, Results(episodes=(second_one, first)))
+
+        def ids(from_s: float, to_s: float) -> list[str]:
+            found = written.store.episodes(wearer, round((T0 + from_s) * 1e6), round((T0 + to_s) * 1e6))
+            return [e.id for e in found]
+
+        assert ids(-10, 200) == [first.id, second_one.id]
+        assert ids(29, 50) == [first.id]
+        assert ids(31, 100) == []
+        assert ids(125, 126) == [second_one.id]
+        assert ids(131, 500) == []
+
+    def test_quarters_of_all_runs_add_up_to_local_days(self, written: Written, wearer: Wearer) -> None:
+        # 21 Sep 2026, 22:00 UTC, is already the 22nd in Berlin.
+        evening = 1_790_028_000
+        rows = [
+            Exposure(evening - 900, RUN, "seen", 900.0),
+            Exposure(evening, RUN, "seen", 600.0),
+            Exposure(evening, RUN + 5_000_001, "seen", 200.0),
+            Exposure(evening, RUN, "slouch", 60.5),
+        ]
+        written.write(wearer, Results(exposures=tuple(rows)))
+        days = written.store.days(wearer, date(2026, 9, 20), date(2026, 9, 22), "Europe/Berlin")
+        assert [(d.day.day, d.seen_s, dict(d.seconds)) for d in days] == [
+            (21, 900.0, {}),
+            (22, 800.0, {"slouch": 60.5}),
+        ]
+        (utc,) = written.store.days(wearer, date(2026, 9, 21), date(2026, 9, 21), "UTC")
+        assert utc.seen_s == 1700.0
+
+    def test_names_that_the_languages_would_trip_over_are_kept_apart(
+        self, written: Written, wearer: Wearer
+    ) -> None:
+        awkward = ["t4, =x", "it's", 'sé"g', "a\\", "neck frontal"]
+        written.write(
+            wearer,
+            Results(seconds=tuple(second(T0, name, float(i)) for i, name in enumerate(awkward))),
+        )
+        found = written.store.series(wearer, awkward, T0, T0 + 1)
+        assert [found[name].mean.tolist() for name in awkward] == [[float(i)] for i in range(5)]
+
+    def test_wearers_are_kept_apart_also_between_sites(self, written: Written, wearer: Wearer) -> None:
+        elsewhere = Wearer(wearer.patient, "clinic")
+        written.write(wearer, Results(seconds=(second(T0, mean=1.0),), episodes=(episode(0, 1, 1),)))
+        written.write(elsewhere, Results(seconds=(second(T0, mean=2.0),)))
+        assert written.store.series(elsewhere, ["head"], T0, T0 + 1)["head"].mean.tolist() == [2.0]
+        assert list(written.store.episodes(elsewhere, 0, 2**60)) == []
+
+
+def test_rows_without_a_number_are_not_stored() -> None:
+    nothing = second(T0, mean=math.nan)
+    assert storable(Results(seconds=(nothing, second(T0)))).seconds == (second(T0),)
+
+
+@pytest.mark.influxdb
+def test_one_bad_line_is_put_aside_and_all_others_arrive(influx: Any, tmp_path: Path) -> None:
+    database, server = Database(tmp_path / "poise.db"), InfluxServer(influx[0])
+    store, forwarder, wearer = InfluxResults(server), Forwarder(database, server), Wearer("badline")
+    with database.transaction() as c:
+        store.write(c, wearer, "worn", Results(seconds=tuple(second(T0 + i) for i in range(50))))
+        c.execute("UPDATE outbox SET line = ? WHERE id = 20", (b"posture_second mean=oops",))
+    while forwarder.forward():
+        pass
+    assert (forwarder.forwarded, forwarder.refused, forwarder.waiting()) == (49, 1, 0)
+    assert len(store.series(wearer, ["head"], T0, T0 + 50)["head"].t_s) == 49
+    with database.transaction() as c:
+        (letter,) = c.execute("SELECT topic, payload, reason FROM dead_letters").fetchall()
+    assert letter == ("influxdb", b"posture_second mean=oops", "refused")
+    server.close()
+    database.close()
+
+
+@pytest.mark.influxdb
+def test_nothing_is_lost_while_influxdb_is_down(influx: Any, tmp_path: Path) -> None:
+    settings, process = influx
+    if process is None:
+        pytest.skip("the server is not ours to kill")
+    database, server = Database(tmp_path / "poise.db"), InfluxServer(settings)
+    store, forwarder, wearer = InfluxResults(server), Forwarder(database, server), Wearer("outage")
+
+    def write(first: int) -> None:
+        with database.transaction() as c:
+            store.write(c, wearer, "worn", Results(seconds=tuple(second(T0 + first + i) for i in range(100))))
+
+    write(0)
+    forwarder.forward()
+    process.kill()
+    write(100)
+    with pytest.raises(StoreUnavailableError, match="no answer from InfluxDB"):
+        forwarder.forward()
+    write(200)
+    process.start()
+    process.ready()
+    while forwarder.waiting():
+        forwarder.forward()
+    assert len(store.series(wearer, ["head"], T0, T0 + 300)["head"].t_s) == 300
+    server.close()
+    database.close()
+
+
+@pytest.mark.influxdb
+def test_a_wrong_token_or_bucket_is_never_taken_for_bad_data(influx: Any) -> None:
+    right = influx[0]
+    for wrong, words in (("token", "token"), ("bucket", "bucket")):
+        values = {"url": right.url, "token": right.token, "org": right.org, "bucket": right.bucket}
+        server = InfluxServer(InfluxSettings(**{**values, wrong: "nonsense"}))
+        with pytest.raises(StoreUnavailableError, match=words):
+            server.write(b"posture_second,site=home mean=1 1790000000000000")
+        server.close()
