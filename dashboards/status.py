@@ -11,6 +11,8 @@ from dashboards.today import DRAWN, Today
 from poise.notices import SensorStatus
 from poise.results import KIND_TEXT
 
+STATUS_EVERY_S: Final = 5.0
+"""Gateways renew a sensor's status this often, and at once when its state changes."""
 LOW_BATTERY: Final = 15
 """Percent below which a sensor's battery is mentioned."""
 
@@ -125,7 +127,7 @@ def _posture(today: Today) -> Reason | None:
 
 def _line(status: SensorStatus, today: Today, seen_us: Mapping[str, int], now_us: int) -> SensorLine:
     last_us = max(status.last_us, seen_us.get(status.segment, 0))
-    silent = now_us - last_us > words.NO_DATA_AFTER_S * 1e6
+    silent = now_us - last_us > _patience_s(status, today, seen_us, now_us) * 1e6
     if last_us == 0:
         text = "no data yet"
     elif silent and ended(today):
@@ -135,6 +137,17 @@ def _line(status: SensorStatus, today: Today, seen_us: Mapping[str, int], now_us
     else:
         text = "sends data"
     return SensorLine(status.segment, text, silent and not ended(today), _battery(status), last_us)
+
+
+def _patience_s(status: SensorStatus, today: Today, seen_us: Mapping[str, int], now_us: int) -> float:
+    """Return how old a sensor's newest known sample may be before it is called silent.
+
+    A status that says "streaming" may be as old as the time between two of them, and is believed that long
+    while the wearer's data keeps coming; where the live topic shows the segment itself, it is the judge.
+    """
+    flowing = now_us - max(newest_us(today), *seen_us.values(), 0) <= words.NO_DATA_AFTER_S * 1e6
+    believed = status.state == "streaming" and flowing and status.segment not in seen_us
+    return words.NO_DATA_AFTER_S + (STATUS_EVERY_S if believed else 0.0)
 
 
 def _battery(status: SensorStatus) -> str:

@@ -311,9 +311,9 @@ class House:
             await asyncio.sleep(1.0)
 
 
-def replace_status(status: SensorStatus, last_us: int) -> SensorStatus:
+def replace_status(status: SensorStatus, last_us: int, state: str = "streaming") -> SensorStatus:
     """Return the status with a newer sample."""
-    return msgspec.structs.replace(status, last_us=last_us)
+    return msgspec.structs.replace(status, last_us=last_us, state=state)
 
 
 def free_port() -> int:

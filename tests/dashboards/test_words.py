@@ -1,10 +1,11 @@
 import re
+from dataclasses import replace
 from datetime import date, datetime
 from math import radians
 from zoneinfo import ZoneInfo
 
 import pytest
-from dashboards_house import ANNA, episode, made_up_day
+from dashboards_house import ANNA, episode, made_up_day, replace_status
 
 from dashboards import charts, words
 from dashboards.palette import COLOUR, INK, LOST, MUTE, TEAL, Tone, tone_of
@@ -71,6 +72,19 @@ def test_a_silent_sensor_is_named_with_the_time_and_seen_live_ones_are_not_accus
     assert [sensor_sentence(line) for line in lines if line.silent] == [
         "Left scapula: no data since 13:20:00"
     ]
+
+
+def test_a_status_is_believed_until_the_next_one_is_due():
+    store = made_up_day(NOON)
+    later = NOON + 6_000_000
+    store.persons[ANNA] = replace(store.persons[ANNA], last_us=later)
+    assert not any(line.silent for line in sensor_lines(read_today(store, ANNA, later), {}, later))
+    store.persons[ANNA] = replace(store.persons[ANNA], last_us=NOON)
+    assert all(line.silent for line in sensor_lines(read_today(store, ANNA, later), {}, later))
+    store.statuses[ANNA][0] = replace_status(store.statuses[ANNA][0], NOON, state="stale")
+    store.persons[ANNA] = replace(store.persons[ANNA], last_us=later)
+    lines = sensor_lines(read_today(store, ANNA, later), {}, later)
+    assert [line.segment for line in lines if line.silent] == ["head"]
 
 
 def test_reasons_come_from_what_is_known():
