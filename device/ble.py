@@ -27,6 +27,10 @@ from poise.errors import ConfigurationError, DecodeError
 STALE_S: Final = 2.0
 GIVE_UP_S: Final = 10.0
 BATTERY_S: Final = 60.0
+MEND: Final = (
+    "Plug one in or switch Bluetooth on (on Linux: start the bluetooth service and run "
+    "`bluetoothctl power on`), then start again."
+)
 _SCAN_S: Final = 5.0
 _LINGER_S: Final = 0.3
 _CONNECT_S: Final = 15.0
@@ -75,8 +79,9 @@ class Bluetooth:
         """
         self.links: dict[str, Link] = {}
         self._receiver, self._clock = receiver, clock
-        self._adapter = adapter
-        self._backend = backend
+        self._scanner = None if backend is None else backend.scanner
+        self._client = None if backend is None else backend.client
+        self._bluez: dict[str, Any] = {"bluez": {"adapter": adapter}} if adapter else {}
         self._unassigned = [] if isinstance(sensors, Mapping) else [str(segment) for segment in sensors]
         if isinstance(sensors, Mapping):
             for address, segment in sensors.items():
@@ -144,7 +149,7 @@ class Bluetooth:
                 all_.set()
 
         try:
-            scanner = BleakScanner(heard, **self._for_scanner())
+            scanner = BleakScanner(heard, backend=self._scanner, **self._bluez)
             async with asyncio.timeout(_CONNECT_S):
                 await scanner.start()
             try:
@@ -156,9 +161,9 @@ class Bluetooth:
         except BleakBluetoothNotAvailableError as exc:
             self._no_bluetooth(exc)
         except _FAILURES as exc:
-            if self._backend is None and not self._worked and _no_bus(exc):
+            if self._scanner is None and not self._worked and _no_bus(exc):
                 self._no_bluetooth(exc)
-            _log.warning("Scanning for sensors failed, and is tried again: %s", exc)
+            _log.warning("Scanning for sensors failed, and is tried again: %s", _reason(exc))
             return {}
         self._worked = True
         self._assign(seen)
@@ -176,14 +181,13 @@ class Bluetooth:
         if self._worked:
             _log.warning("Bluetooth is gone; waiting for it to come back: %s", exc)
             return
-        raise ConfigurationError(
-            "No Bluetooth adapter is ready. Plug one in or switch Bluetooth on (on Linux: start the "
-            f"bluetooth service and run `bluetoothctl power on`), then start again. ({exc})"
-        ) from exc
+        raise ConfigurationError(f"No Bluetooth adapter is ready. {MEND} ({exc})") from exc
 
     async def _connect(self, link: Link, vendor: Vendor, gone: asyncio.Event) -> BleakClient | None:
         """Connect, subscribe and start the measurement; None if that failed."""
-        client = BleakClient(link.device, lambda _: gone.set(), timeout=_CONNECT_S, **self._for_client())
+        client = BleakClient(
+            link.device, lambda _: gone.set(), timeout=_CONNECT_S, backend=self._client, **self._bluez
+        )
         self._receiver.found(link)
 
         def notified(_characteristic: Any, value: bytearray) -> None:
@@ -202,7 +206,7 @@ class Bluetooth:
             await _hang_up(client)
             if not isinstance(exc, _FAILURES):
                 raise
-            _log.info("Sensor %s could not be started, and is tried again: %s", link.sensor, exc)
+            _log.info("Sensor %s could not be started, and is tried again: %s", link.sensor, _reason(exc))
             return None
         link.busy = True
         self._change(link, "connected")
@@ -225,7 +229,7 @@ class Bluetooth:
             link.drops += 1
         except _FAILURES as exc:
             link.drops += 1
-            _log.info("The link to sensor %s failed: %s", link.sensor, exc)
+            _log.info("The link to sensor %s failed: %s", link.sensor, _reason(exc))
         except asyncio.CancelledError:
             await _stop(client, vendor)
             raise
@@ -250,16 +254,6 @@ class Bluetooth:
             link.state, link.since_us = state, self._clock.now().utc_us
             self._receiver.changed(link)
 
-    def _for_scanner(self) -> dict[str, Any]:
-        if self._backend is not None:
-            return {"backend": self._backend.scanner}
-        return {"bluez": {"adapter": self._adapter}} if self._adapter else {}
-
-    def _for_client(self) -> dict[str, Any]:
-        if self._backend is not None:
-            return {"backend": self._backend.client}
-        return {"bluez": {"adapter": self._adapter}} if self._adapter else {}
-
 
 def _state(link: Link, began: float, silent: float) -> str:
     if silent > STALE_S:
@@ -267,8 +261,21 @@ def _state(link: Link, began: float, silent: float) -> str:
     return "streaming" if link.heard_s >= began else "connected"
 
 
+async def adapter_trouble() -> str:
+    """Return "" if the operating system's Bluetooth can scan, else the sentence that mends it."""
+    try:
+        async with asyncio.timeout(_GOODBYE_S), BleakScanner():
+            return ""
+    except _FAILURES:
+        return MEND
+
+
 def _no_bus(exc: BaseException) -> bool:
     return isinstance(exc, FileNotFoundError | ConnectionRefusedError)
+
+
+def _reason(exc: BaseException) -> str:
+    return str(exc) or "no answer in time"
 
 
 async def _within(seconds: float, event: asyncio.Event) -> None:

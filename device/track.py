@@ -77,6 +77,18 @@ class _Piece:
         return _Piece(*cut, joins, missing)
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Samples of one call that share a mapping; `rows` are their places in the call."""
+
+    rows: list[int]
+    ticks: list[int]
+    line: Line | None
+    clock: SensorClock
+    joins: bool
+    missing: _Missing | None
+
+
 class Track:
     """Takes one sensor's notifications in order and gives back batches of any whole time.
 
@@ -112,14 +124,15 @@ class Track:
         acc, acc_clipped = quantise(decoded.samples.acc, self.vendor.scale.acc_nano)
         gyr, gyr_clipped = quantise(decoded.samples.gyr, self.vendor.scale.gyr_nano)
         flags = (acc_clipped * SampleFlag.CLIPPED_ACC + gyr_clipped * SampleFlag.CLIPPED_GYR).astype(np.uint8)
-        for rows, ticks, line, clock, joins, missing in self._runs(decoded.samples, kept):
-            empty = np.zeros(len(ticks), np.int64)
-            piece = _Piece(ticks, empty, acc[rows], gyr[rows], flags[rows], joins, missing)
-            if line is None:
-                self._held.append((clock, piece))
+        for run in self._runs(decoded.samples, kept):
+            rows, ticks = run.rows, np.array(run.ticks, np.int64)
+            untimed = np.zeros(len(ticks), np.int64)
+            piece = _Piece(ticks, untimed, acc[rows], gyr[rows], flags[rows], run.joins, run.missing)
+            if run.line is None:
+                self._held.append((run.clock, piece))
             else:
-                self._release(line)
-                self._place(piece, line)
+                self._release(run.line)
+                self._place(piece, run.line)
 
     def settle(self) -> None:
         """Give times to what still waits for its clock, as well as can be, because nothing more comes."""
@@ -152,11 +165,9 @@ class Track:
             batches.append(self._batch(run, calibration))
         return batches, gaps
 
-    def _runs(
-        self, samples: Samples, moments: Sequence[Moment]
-    ) -> list[tuple[list[int], Int64s, Line | None, SensorClock, bool, _Missing | None]]:
+    def _runs(self, samples: Samples, moments: Sequence[Moment]) -> list[_Run]:
         """Sort samples into runs that share a mapping and have no gap inside."""
-        runs: list[tuple[list[int], list[int], Line | None, SensorClock, bool, _Missing | None]] = []
+        runs: list[_Run] = []
         for i, (raw, moment) in enumerate(zip(samples.tick_us.tolist(), moments, strict=True)):
             tick = self._read(raw, moment)
             if tick is None:
@@ -164,13 +175,13 @@ class Track:
             if self.clock.observe(tick, moment.host_us, moment.utc_us - moment.host_us):
                 self._joins = False
             line = self.clock.line
-            if not runs or not self._joins or runs[-1][2] is not line:
-                runs.append(([], [], line, self.clock, self._joins, self._missing))
-            runs[-1][0].append(i)
-            runs[-1][1].append(tick)
+            if not runs or not self._joins or runs[-1].line is not line:
+                runs.append(_Run([], [], line, self.clock, self._joins, self._missing))
+            runs[-1].rows.append(i)
+            runs[-1].ticks.append(tick)
             self._joins, self._missing = True, None
             self._tick, self._last_utc_us, self.heard_us = tick, moment.utc_us, moment.host_us
-        return [(rows, np.array(ticks, np.int64), *rest) for rows, ticks, *rest in runs]
+        return runs
 
     def _read(self, raw: int, moment: Moment) -> int | None:
         """Unwrap a tick and notice what is missing before it; None for a repetition."""

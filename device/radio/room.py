@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from poise.errors import ConfigurationError, SensorError
 
 WAKE_S: Final = 0.05
 """One wake-up sends three samples of each sensor; waking for every sample would cost three times as much."""
+_log: Final = logging.getLogger(__name__)
 
 
 class RadioRoom:
@@ -57,6 +59,7 @@ class RadioRoom:
         for sensor in self.sensors:
             await sensor.start()
         self._task = asyncio.create_task(self._run(), name="radio room")
+        self._task.add_done_callback(_say_if_failed)
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -98,6 +101,12 @@ class RadioRoom:
             elapsed = time.monotonic() - began
             for sensor, rate in zip(self.sensors, self._rates, strict=True):
                 await sensor.run_to(int(elapsed * rate))
+
+
+def _say_if_failed(task: asyncio.Task[None]) -> None:
+    """Say at once why all sensors fell silent; leaving the room raises it again."""
+    if not task.cancelled() and (exc := task.exception()) is not None:
+        _log.error("The radio room stopped: %s", exc)
 
 
 @asynccontextmanager
