@@ -1,4 +1,4 @@
-"""A calibration: how each sensor sits on its segment. Made where the wearer is, sent as a retained message."""
+"""A calibration: how each sensor sits on its segment. Made where the wearer is, and sent retained."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,5 +1,1 @@
-"""The command line: the only place where all rooms meet."""
-
-
-def main() -> None:
-    """Run `poise`."""
+"""The command line: the only place where all rooms meet. `poise.cli.app` has the commands."""

@@ -1,0 +1,110 @@
+"""`poise doctor`: what is there, what is missing, and the sentence that mends it."""
+
+import asyncio
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from device.ble import adapter_trouble
+from ingest.influx import InfluxServer
+from ingest.mqtt import Link
+from poise import __version__
+from poise.cli import parts
+from poise.cli.running import FAILED, OK, out
+from poise.cli.settings import Settings
+from poise.errors import PoiseError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at; `mend` is empty where all is well."""
+
+    what: str
+    state: str
+    mend: str = ""
+
+
+async def examine(settings: Settings, port: int) -> int:
+    """Print what is there; exit code 1 if anything is missing."""
+    findings = [
+        _python(),
+        await _adapter(),
+        await _broker(settings),
+        _folder(settings.data),
+        *_store(settings),
+        _port("pages", port, "free the port, or choose another one with --port"),
+    ]
+    table = Table("", "what", "state", "what mends it")
+    for finding in findings:
+        sign = "[red]missing[/red]" if finding.mend else "[green]ok[/green]"
+        table.add_row(sign, finding.what, finding.state, finding.mend)
+    out.print(table)
+    return FAILED if any(finding.mend for finding in findings) else OK
+
+
+def _python() -> Finding:
+    return Finding("program", f"Poise {__version__}, Python {sys.version.split()[0]}")
+
+
+async def _adapter() -> Finding:
+    trouble = await adapter_trouble()
+    return Finding("Bluetooth adapter", "not there" if trouble else "there", trouble)
+
+
+async def _broker(settings: Settings) -> Finding:
+    broker = settings.broker.settings()
+    try:
+        async with asyncio.timeout(3), Link(broker, "poise-doctor") as link:
+            await link.until_connected()
+    except (TimeoutError, PoiseError) as exc:
+        there = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+        known = "start Mosquitto" if there else "apt install mosquitto"
+        why = str(exc) or "no answer within 3 s"
+        mend = f"{known}, or `poise broker` for trying out, or set the address: POISE_BROKER__HOST, …__PORT"
+        return Finding("MQTT broker", f"{broker.place}: {why}", mend)
+    return Finding("MQTT broker", f"answers at {broker.place}")
+
+
+def _folder(data: Path) -> Finding:
+    try:
+        parts.folder(data)
+    except PoiseError as exc:
+        return Finding("data folder", str(data), str(exc))
+    free = shutil.disk_usage(data).free / 2**30
+    mend = "make room: raw samples of one wearer take about 0.6 GB in eight hours" if free < 1 else ""
+    return Finding("data folder", f"{data}, {free:.0f} GB free", mend)
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    path = parts.database_path(settings)
+    yield Finding("database", f"{path}" if path.exists() else f"{path} (made at the first start of ingest)")
+    if settings.store.kind != "influxdb":
+        return
+    trouble = _trouble(lambda: list(InfluxServer(settings.store.influx()).query("SHOW MEASUREMENTS")))
+    mend = (
+        f"{trouble}; start InfluxDB, or set POISE_STORE__URL, …__TOKEN, …__ORG, …__BUCKET" if trouble else ""
+    )
+    yield Finding("InfluxDB", settings.store.url, mend)
+
+
+def _trouble(work: Callable[[], object]) -> str:
+    try:
+        work()
+    except PoiseError as exc:
+        return str(exc)
+    return ""
+
+
+def _port(what: str, port: int, mend: str) -> Finding:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return Finding(f"port for the {what}", f"{port} is taken", mend)
+    return Finding(f"port for the {what}", f"{port} is free")

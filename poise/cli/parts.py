@@ -1,0 +1,198 @@
+"""The parts that every command puts together: store, ingest, gateway, pages."""
+
+import asyncio
+import contextlib
+import platform
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from dashboards.app import create_app
+from dashboards.serve import serve
+from device.ble import Backend
+from device.calibrating import CalibrationWatch, Step
+from device.gateway import Gateway, new_session
+from device.spool import DiskSpool
+from ingest.bridge import Bridge
+from ingest.broker import BrokerSettings
+from ingest.influx import Forwarder, InfluxResults, InfluxServer
+from ingest.live import MqttLiveFeed
+from ingest.reader import StoreReader
+from ingest.sqlite import Database
+from ingest.store import ResultStore, SqliteResults
+from ingest.worker import Ingest
+from poise import __version__
+from poise.calibration import Calibration
+from poise.cli.running import during
+from poise.cli.settings import Settings
+from poise.errors import ConfigurationError
+from poise.notices import CalibrationNotice, Presence, encode
+from poise.samples import SampleMessage
+from poise.topics import Leaf, Wearer
+
+DRAIN_S: Final = 0.7
+_LOOK_S: Final = 0.05
+
+
+def now_us() -> int:
+    """Return UTC µs."""
+    return time.time_ns() // 1000
+
+
+def database_path(settings: Settings) -> Path:
+    """Return where the database is."""
+    return settings.data / "poise.db"
+
+
+def folder(path: Path) -> Path:
+    """Return `path` as a folder that can be written to.
+
+    Raises:
+        ConfigurationError: if it cannot.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as exc:
+        raise ConfigurationError(
+            f"The data folder {path} cannot be written to ({exc.strerror}). Choose another one, for example "
+            "with --data, or mend its permissions."
+        ) from exc
+    return path
+
+
+@asynccontextmanager
+async def results_store(settings: Settings, database: Database) -> AsyncIterator[ResultStore]:
+    """Give the result store that is configured; InfluxDB's forwarder runs beside the block."""
+    if settings.store.kind == "sqlite":
+        yield SqliteResults(database.path)
+        return
+    server = InfluxServer(settings.store.influx())
+    try:
+        async with during(Forwarder(database, server).run()):
+            yield InfluxResults(server)
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def ingesting(settings: Settings, broker: BrokerSettings) -> AsyncIterator[tuple[Ingest, StoreReader]]:
+    """Run ingest beside the block."""
+    path = folder(settings.data) / "poise.db"
+    database = Database(path)
+    try:
+        async with results_store(settings, database) as results:
+            ingest = Ingest(broker, database, results, clock=now_us, timezone=settings.zone)
+            async with during(ingest.run()):
+                yield ingest, StoreReader(path, results)
+    finally:
+        database.close()
+
+
+@asynccontextmanager
+async def paging(reader: StoreReader, broker: BrokerSettings, port: int) -> AsyncIterator[str]:
+    """Serve the pages beside the block and give their address."""
+    feed, ready = MqttLiveFeed(broker), asyncio.Event()
+    app = create_app(reader, feed, port=port)
+    async with during(feed.run()), during(serve(app, "127.0.0.1", port, ready)):
+        await ready.wait()
+        yield f"http://127.0.0.1:{port}"
+
+
+@dataclass(slots=True)
+class Wearing:
+    """A gateway at work, with its spool, bridge and calibration.
+
+    Attributes:
+        calibration: the one in force, None before the first.
+        told: called with a sentence whenever the wearer should do or know something.
+    """
+
+    gateway: Gateway
+    bridge: Bridge
+    spool: DiskSpool
+    file: Path
+    told: Callable[[str], None]
+    calibration: Calibration | None = None
+    _watch: CalibrationWatch | None = None
+    _step: Step | None = field(default=None)
+
+    def begin(self) -> None:
+        """Use the calibration on file, or watch for one."""
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            self._use(msgspec.json.decode(self.file.read_bytes(), type=Calibration))
+        if self.calibration is None:
+            self._watch = CalibrationWatch()
+            self.gateway.observers.append(self._calibrate)
+
+    def _calibrate(self, message: SampleMessage) -> None:
+        if self._watch is None:
+            return
+        made = self._watch.feed(message)
+        if self._watch.step is not self._step:
+            self._step = self._watch.step
+            self.told(f"{self._watch.remark} {self._step.value}".strip())
+        if made is not None:
+            self._watch = None
+            self.file.write_bytes(msgspec.json.encode(made))
+            self._use(made)
+
+    def _use(self, calibration: Calibration) -> None:
+        self.calibration = calibration
+        self.gateway.calibration = calibration.id
+        self.bridge.announce(Leaf.CALIBRATION, encode(CalibrationNotice(calibration=calibration)))
+
+    async def drained(self, within_s: float) -> bool:
+        """Wait until everything spooled is confirmed as stored; False if the time is over first."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while await asyncio.to_thread(self.spool.depth):  # noqa: ASYNC110 - the depth is on disk
+                    await asyncio.sleep(_LOOK_S)
+                return True
+        return False
+
+
+@asynccontextmanager
+async def wearing(
+    wearer: Wearer,
+    sensors: Mapping[str, str] | Sequence[str],
+    broker: BrokerSettings,
+    data: Path,
+    *,
+    backend: Backend | None = None,
+    origin: str = "worn",
+    told: Callable[[str], None] = lambda _sentence: None,
+    drain_s: float = DRAIN_S,
+) -> AsyncIterator[Wearing]:
+    """Run a gateway beside the block; at its end spool what is left and send it while time allows."""
+    spool = DiskSpool(folder(data) / f"spool-{wearer.site}-{wearer.patient}.db")
+    session = new_session()
+    presence = Presence(
+        state="online",
+        gateway=platform.node() or "gateway",
+        session=session,
+        since_us=now_us(),
+        origin=origin,
+        program=f"poise {__version__}",
+    )
+    bridge = Bridge(broker, wearer, spool, presence)
+    gateway = Gateway(
+        wearer, sensors, spool, bridge.announce, backend=backend, origin=origin, session=session
+    )
+    file = data / f"calibration-{wearer.site}-{wearer.patient}.json"
+    worn = Wearing(gateway, bridge, spool, file, told)
+    worn.begin()
+    try:
+        async with during(bridge.run()):
+            async with during(gateway.run()):
+                yield worn
+            await worn.drained(drain_s)
+    finally:
+        spool.close()

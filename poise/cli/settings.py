@@ -1,0 +1,140 @@
+"""Settings: `poise.toml`, then the environment (`POISE_…`), then the command line."""
+
+import os
+import time
+import tomllib
+import zoneinfo
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from ingest.broker import BrokerSettings
+from ingest.influx import InfluxSettings
+from poise.errors import ConfigurationError, WireError
+from poise.topics import Wearer
+
+CONFIG: Final = "POISE_CONFIG"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BrokerPart(_Part):
+    """Where the MQTT broker is."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    embedded: bool = False
+    username: str = ""
+    password: str = ""
+    tls: bool = False
+    ca_file: Path | None = None
+
+    def settings(self) -> BrokerSettings:
+        """Return them as ingest wants them."""
+        return BrokerSettings(**self.model_dump())
+
+
+class StorePart(_Part):
+    """Where results go: SQLite beside the raw samples, or InfluxDB."""
+
+    kind: Literal["sqlite", "influxdb"] = "sqlite"
+    url: str = "http://127.0.0.1:8086"
+    token: str = ""
+    org: str = "poise"
+    bucket: str = "poise"
+
+    def influx(self) -> InfluxSettings:
+        """Return the server's settings."""
+        return InfluxSettings(url=self.url, token=self.token, org=self.org, bucket=self.bucket)
+
+
+class Settings(BaseSettings):
+    """All settings of a machine.
+
+    Attributes:
+        patient: pseudonym of this gateway's wearer.
+        site: clinic or home.
+        timezone: IANA zone of new wearers.
+        data: folder for the database, spools and calibrations.
+        sensors: segment by sensor address.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="POISE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    patient: str = "P-0001"
+    site: str = "home"
+    timezone: str = ""
+    data: Path = Path(platformdirs.user_data_dir("poise", appauthor=False))
+    broker: BrokerPart = BrokerPart()
+    store: StorePart = StorePart()
+    sensors: dict[str, str] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - given by pydantic
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line before environment before file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_file())
+
+    @property
+    def wearer(self) -> Wearer:
+        """The wearer of this gateway.
+
+        Raises:
+            ConfigurationError: if the names cannot stand in a topic.
+        """
+        try:
+            return Wearer(self.patient, self.site)
+        except WireError as exc:
+            raise ConfigurationError(f"patient or site: {exc}") from exc
+
+    @property
+    def zone(self) -> str:
+        """The time zone of new wearers: as set, else this machine's."""
+        return self.timezone or local_zone()
+
+
+def load(**given: Any) -> Settings:
+    """Read all settings; `given` ones that are None are passed over.
+
+    Raises:
+        ConfigurationError: naming the setting and what is wrong with it.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings(**chosen)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"setting {place}: {first['msg']} (in {_file()} or POISE_…)") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigurationError(f"{_file()} is not valid TOML: {exc}") from exc
+
+
+def local_zone() -> str:
+    """Return this machine's IANA time zone, UTC if it does not say."""
+    named = os.environ.get("TZ", "").lstrip(":")
+    linked = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
+    known = zoneinfo.available_timezones()
+    return next((zone for zone in (named, linked, *time.tzname) if zone in known), "UTC")
+
+
+def _file() -> Path:
+    return Path(os.environ.get(CONFIG, "poise.toml"))
