@@ -2,7 +2,8 @@
 
 PUBACK opens the send window and means nothing more; a message leaves the spool only when ingest's `stored`
 names it. Whatever is unconfirmed is sent again, from the oldest on, after a reconnect and when `stored` shows
-a hole.
+a hole. After a reconnect the oldest message goes alone, until it is confirmed: a broker that has just started
+forgets what it gets before ingest is back, and what comes in order is analysed without a break.
 """
 
 import asyncio
@@ -36,12 +37,15 @@ class Pace:
         unacked: messages sent without the broker's PUBACK.
         unstored: messages sent that ingest has not confirmed.
         stall_s: without progress for so long although connected, the oldest message is sent again.
+        ask_s: wait for the first confirmation after a reconnect before the oldest message is sent again;
+            doubled each time up to `stall_s`.
         hole_s: least time between two answers to holes.
     """
 
     unacked: int = 20
     unstored: int = 600
     stall_s: float = 30.0
+    ask_s: float = 1.0
     hole_s: float = 5.0
 
 
@@ -92,7 +96,8 @@ class Bridge:
         self._retained: dict[str, Outgoing] = {}
         self._passing: list[Outgoing] = []
         self._unacked = 0
-        self._stalled = False
+        self._answered = False
+        self._patience_s = self._pace.ask_s
         self._progress_s = self._rewound_s = 0.0
         self._wake = asyncio.Event()
 
@@ -146,12 +151,12 @@ class Bridge:
             self._send(message)
         self._passing.clear()
         self._rewind()
+        self._answered, self._patience_s = False, self._pace.ask_s
 
     def _rewind(self) -> None:
         self.counts.rewinds += bool(self._outstanding)
         self._outstanding.clear()
         self._row = -1
-        self._stalled = False
         self._progress_s = self._rewound_s = self._now_s()
         self._wake.set()
 
@@ -167,12 +172,15 @@ class Bridge:
                 continue
             if not sent:
                 self._wake.clear()
+                # Not wait_for: until Python 3.12 it could swallow a cancellation that met its time-out.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), _IDLE_S)
+                    async with asyncio.timeout(_IDLE_S):
+                        await self._wake.wait()
 
     async def _send_more(self) -> bool:
         """Send what both windows allow; returns whether anything was sent."""
-        room = min(self._pace.unstored - len(self._outstanding), self._pace.unacked - self._unacked)
+        window = self._pace.unstored if self._answered else 1
+        room = min(window - len(self._outstanding), self._pace.unacked - self._unacked)
         if room <= 0 or not self._link.connected:
             return False
         row = self._row
@@ -209,16 +217,18 @@ class Bridge:
     async def _look_for_stall(self) -> None:
         """Ask with the oldest message whether ingest is there, when it has said nothing for long."""
         silent_s = self._now_s() - self._progress_s
-        if not self._outstanding or silent_s < self._pace.stall_s or not self._link.connected:
+        patience_s = self._pace.stall_s if self._answered else self._patience_s
+        if not self._outstanding or silent_s < patience_s or not self._link.connected:
             return
         self._progress_s = self._now_s()
         oldest = await asyncio.to_thread(self._spool.after, -1, 1)
         if not oldest:
             self._outstanding.clear()  # confirmed while they were being sent
             return
-        if not self._stalled:
+        if self._answered:
             log.warning("nothing was confirmed for %.0f s; the spool keeps everything", silent_s)
-        self._stalled = True
+        self._answered = False
+        self._patience_s = min(2 * patience_s, self._pace.stall_s)
         self.counts.stalls += 1
         self._publish(oldest[0])
 
@@ -247,17 +257,20 @@ class Bridge:
                 lacking = True
             else:
                 del self._outstanding[session, sequence]
+        answered = bool(confirmed) and not self._answered
         if confirmed:
             self._progress_s = self._now_s()
+            self._answered = True
         # What a silent ingest or a broker has lost does not come by itself.
-        if (confirmed and self._stalled) or (lacking and self._now_s() - self._rewound_s > self._pace.hole_s):
+        if answered or (lacking and self._now_s() - self._rewound_s > self._pace.hole_s):
             self._rewind()
         self._wake.set()
 
     async def _say_goodbye(self) -> None:
         if self._link.connected:
             with contextlib.suppress(BrokerError, TimeoutError):
-                await asyncio.wait_for(self._link.publish(self._state("offline")), _GOODBYE_S)
+                async with asyncio.timeout(_GOODBYE_S):
+                    await self._link.publish(self._state("offline"))
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()

@@ -190,7 +190,8 @@ class Link:
         try:
             await asyncio.to_thread(client.connect, settings.host, settings.port, **arguments)
             client.loop_start()
-            await asyncio.wait_for(ready, _CONNECT_S)
+            async with asyncio.timeout(_CONNECT_S):
+                await ready
         except ssl.SSLCertVerificationError as exc:
             raise ConfigurationError(
                 f"the certificate of the MQTT broker at {settings.place} is not trusted; set its ca_file"

@@ -99,7 +99,7 @@ def running_mosquitto(folder: Path, extra: str = "") -> Iterator[Mosquitto]:
 
 @dataclass
 class Influx(Server):
-    token: str = "poise-test-token"
+    token: str = "poise-test-token"  # noqa: S105 - of a server that lives for one test
 
     @property
     def url(self) -> str:

@@ -3,10 +3,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers import Influx, InfluxSettings, Mosquitto, running_influx, running_mosquitto
 
 from ingest.broker import BrokerSettings
 from ingest.embedded import EmbeddedBroker
-from servers import Influx, InfluxSettings, Mosquitto, running_influx, running_mosquitto
 
 
 @pytest.fixture

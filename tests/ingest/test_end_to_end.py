@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ingest_helpers import SENSORS, START_US, WEARER, Shelf, calibration, day, eventually
+from servers import Mosquitto
 
 from device.spool import DiskSpool
 from ingest.bridge import Bridge, Pace
@@ -24,15 +26,13 @@ from ingest.reader import LedgerRow, StoreReader
 from ingest.sqlite import Database, reading
 from ingest.store import SqliteResults
 from ingest.worker import Ingest
-from ingest_helpers import SENSORS, START_US, WEARER, calibration, day, eventually, message
 from poise import notices
 from poise.errors import ConfigurationError
 from poise.notices import CalibrationNotice, Live, Presence, SensorStatus, Stored
 from poise.topics import Leaf
-from servers import Mosquitto
 
 PRESENCE = Presence(state="online", gateway="desk", session="g1", since_us=START_US, origin="simulated")
-QUICK = Pace(stall_s=1.0, hole_s=0.3)
+QUICK = Pace(stall_s=1.0, ask_s=0.3, hole_s=0.3)
 
 
 @asynccontextmanager
@@ -108,7 +108,7 @@ async def test_a_wearers_minute_and_a_half_arrives_and_is_judged(
         ]
         assert [e.kind for e in reader.episodes(WEARER, START_US, START_US + 115_000_000)] == ["slouch"] * 2
         assert len(reader.series(WEARER, ["head"], 0, 2**40)["head"].t_s) >= 113
-        assert reader.days(WEARER, *[__import__("datetime").date(2026, 9, 21)] * 2)[0].seen_s > 110
+        assert reader.days(WEARER, *[date(2026, 9, 21)] * 2)[0].seen_s > 110
     assert stored_sequences(path) == list(range(115))
     assert frames
     assert frames[-1].origin == "simulated"
@@ -159,19 +159,23 @@ async def test_damaged_messages_over_the_broker_leave_the_stream_whole(
 
 async def test_a_gateway_that_vanishes_is_said_to_be_lost(broker: BrokerSettings, tmp_path: Path) -> None:
     path = tmp_path / "poise.db"
-    script = (
-        "import asyncio, sys\nfrom ingest.bridge import Bridge\nfrom device.spool import DiskSpool\n"
-        "from ingest.broker import BrokerSettings\nfrom pathlib import Path\nfrom poise.notices import Presence\n"
-        "from poise.topics import Wearer\n"
-        f"p = Presence(state='online', gateway='desk', session='g1', since_us={START_US}, origin='simulated')\n"
-        f"s = BrokerSettings(port={broker.port}, embedded={broker.embedded})\n"
-        f"asyncio.run(Bridge(s, Wearer('anna'), DiskSpool(Path(sys.argv[1])), p).run())\n"
+    lines = (
+        "import asyncio, sys",
+        "from pathlib import Path",
+        "from device.spool import DiskSpool",
+        "from ingest.bridge import Bridge",
+        "from ingest.broker import BrokerSettings",
+        "from poise.notices import Presence",
+        "from poise.topics import Wearer",
+        f"p = Presence(state='online', gateway='desk', session='g1', since_us={START_US})",
+        f"s = BrokerSettings(port={broker.port}, embedded={broker.embedded})",
+        "asyncio.run(Bridge(s, Wearer('anna'), DiskSpool(Path(sys.argv[1])), p).run())",
     )
     async with ingesting(broker, path) as ingest:
         await ingest.until_connected()
         reader = StoreReader(path, SqliteResults(path))
         gateway = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", script, str(tmp_path / "gateway.db")
+            sys.executable, "-c", "\n".join(lines), str(tmp_path / "gateway.db")
         )
         await eventually(lambda: (p := reader.presence(WEARER)) and p.state == "online")
         gateway.kill()
@@ -201,6 +205,7 @@ async def test_killing_mosquitto_in_mid_stream_loses_and_doubles_nothing(
 
 INGEST_SCRIPT = """
 import asyncio, sys, time
+from datetime import date
 from pathlib import Path
 from ingest.broker import BrokerSettings
 from ingest.sqlite import Database
@@ -226,30 +231,32 @@ async def test_killing_ingest_in_mid_stream_changes_nothing_in_the_end(
         )
 
     process = await start()
-    async with bridging(mosquitto.settings, spool) as bridge:
-        announce_calibration(bridge)
-        for i, m in enumerate(day(200)):
-            await asyncio.to_thread(spool.put, m)
-            await asyncio.sleep(0.002)
-            if i in (60, 130):
-                await eventually(lambda i=i: len(stored_sequences(path)) > i - 30)
-                process.send_signal(signal.SIGKILL)
-                await process.wait()
-                process = await start()
-        await eventually(lambda: spool.depth() == 0, within_s=40)
-    process.send_signal(signal.SIGKILL)
-    await process.wait()
+    try:
+        async with bridging(mosquitto.settings, spool) as bridge:
+            announce_calibration(bridge)
+            for i, m in enumerate(day(200)):
+                await asyncio.to_thread(spool.put, m)
+                await asyncio.sleep(0.002)
+                if i in (60, 130):
+                    await eventually(lambda i=i: len(stored_sequences(path)) > i - 30)
+                    process.kill()
+                    await process.wait()
+                    process = await start()
+            await eventually(lambda: spool.depth() == 0, within_s=40)
+    finally:
+        process.kill()
+        await process.wait()
     assert stored_sequences(path) == list(range(200))
 
     unbroken = DiskSpool(tmp_path / "unbroken.db")
     for m in day(200):
         unbroken.put(m)
-    async with EmbeddedBroker(0) as broker, ingesting(broker.settings, whole):
+    async with EmbeddedBroker(0) as broker, ingesting(broker.settings, whole) as ingest:
+        await ingest.until_connected()
         async with bridging(broker.settings, unbroken) as bridge:
             announce_calibration(bridge)
             await eventually(lambda: unbroken.depth() == 0)
     unbroken.close()
-    import shutil; shutil.copytree(tmp_path, "/tmp/keepdb", dirs_exist_ok=True)
     assert concluded(path) == concluded(whole)
     assert len(concluded(path)[0]) == 3
 
@@ -259,7 +266,8 @@ def concluded(path: Path) -> tuple[list[Any], list[Any], list[Any]]:
         return (
             c.execute("SELECT episode FROM episodes ORDER BY id").fetchall(),
             c.execute(
-                "SELECT name, t_s, mean, low, high, coverage FROM seconds JOIN streams ON id = stream ORDER BY 1, 2"
+                "SELECT name, t_s, mean, low, high, coverage FROM seconds "
+                "JOIN streams ON id = stream ORDER BY 1, 2"
             ).fetchall(),
             c.execute("SELECT * FROM exposures ORDER BY 2, 3, 4").fetchall(),
         )
@@ -307,8 +315,6 @@ async def test_a_taken_port_is_named_and_stopping_the_broker_is_quiet(
 
 def test_a_reader_serves_many_threads_at_once(tmp_path: Path) -> None:
     path = tmp_path / "poise.db"
-    from ingest_helpers import Shelf
-
     shelf, failures = Shelf(path), list[BaseException]()
     shelf.journal.put_person(WEARER, timezone="Europe/Berlin")
     reader = StoreReader(path, shelf.results)

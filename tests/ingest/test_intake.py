@@ -1,4 +1,4 @@
-"""What a transaction makes of waiting messages: stored once, analysed as if nothing had ever been restarted."""
+"""What a transaction makes of waiting messages: stored once, analysed as if nothing was ever restarted."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ingest_helpers import START_US, WEARER, Shelf, calibration, day, message
 
 from analytics.pipeline import Pipeline
 from ingest.broker import Received
 from ingest.sqlite import Database, reading
-from ingest_helpers import START_US, WEARER, Shelf, calibration, day, message
 from poise import notices
 from poise.errors import ConfigurationError, StoreUnavailableError
 from poise.notices import CalibrationNotice, SensorStatus

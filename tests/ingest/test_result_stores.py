@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from servers import Influx
 
 from ingest.influx import Forwarder, InfluxResults, InfluxServer, InfluxSettings
 from ingest.sqlite import Database
@@ -16,7 +17,6 @@ from ingest.store import ResultStore, SqliteResults, storable
 from poise.errors import StoreUnavailableError
 from poise.results import Episode, Exposure, Kind, Results, Second
 from poise.topics import Wearer
-from servers import Influx
 
 T0 = 1_790_000_100
 RUN = T0 * 1_000_000 - 777
