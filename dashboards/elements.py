@@ -9,6 +9,7 @@ from typing import Any, Final
 from nicegui import ui
 
 from dashboards import figure
+from dashboards.live import well_shaped
 from dashboards.palette import COLOUR, Tone
 from poise.notices import Live
 
@@ -72,7 +73,6 @@ class LiveFigure(ui.element, component="static/figure.js"):
         """Draw the ghost; `on_zone` is told the viewer's IANA time zone."""
         super().__init__()
         self._worn: tuple[str, ...] = ()
-        self._batch: list[int] = []
         self.props["rig"] = figure.rig()
         self.wear(worn, {})
         self.say(Tone.UNKNOWN, "No posture to show yet.")
@@ -92,12 +92,14 @@ class LiveFigure(ui.element, component="static/figure.js"):
 
     def play(self, live: Live) -> None:
         """Send a notice's frames to the browser, which plays them at its own pace."""
+        if not well_shaped(live):
+            return
         batch: dict[str, Any] = {
             "t_ms": [t_us / 1000 for t_us in live.t_us],
             "segments": list(live.segments),
             "sagittal": [
-                [None if v is None or not math.isfinite(v) else round(v, 5) for v in row]
-                for row in live.sagittal
+                [None if v is None or not math.isfinite(v) else round(v, 5) for v in frame]
+                for frame in zip(*live.sagittal, strict=True)
             ],
         }
         self.props["batch"] = batch

@@ -65,12 +65,12 @@ class LivePosture:
     _traces: deque[tuple[int, dict[str, float]]] = field(default_factory=lambda: deque(maxlen=TRACE_S * 10))
 
     def take(self, live: Live) -> None:
-        """Add a notice; frames not newer than the newest known are passed over."""
-        self.calibration, self.origin = live.calibration, live.origin
-        sagittal, frontal = _array(live.sagittal), _array(live.frontal)
-        worn = Worn({name: j for j, name in enumerate(live.segments)}, {})
-        if len(sagittal) == 0:
+        """Add a notice; frames not newer than the newest known, and ill-shaped notices, are passed over."""
+        if not well_shaped(live):
             return
+        self.calibration, self.origin = live.calibration, live.origin
+        sagittal, frontal = _frames(live.sagittal), _frames(live.frontal)
+        worn = Worn({name: j for j, name in enumerate(live.segments)}, {})
         traced = _traced(sagittal, worn)
         apart = {d.kind: d.angle for d in deviations(sagittal, frontal, worn, self.plan)}
         for i, t_us in enumerate(live.t_us):
@@ -150,8 +150,17 @@ def _title(kinds: Sequence[Kind]) -> str:
     return held(kinds[0], None, None)
 
 
-def _array(rows: Sequence[Sequence[float | None]]) -> Floats:
-    return np.array([[np.nan if v is None else v for v in row] for row in rows], np.float64)
+def well_shaped(live: Live) -> bool:
+    """Return whether there are frames, each with an angle or null for every segment, and its kinds."""
+    columns = (*live.sagittal, *live.frontal)
+    n, m = len(live.t_us), len(live.segments)
+    whole = len(live.sagittal) == len(live.frontal) == m and len(live.kinds) == n
+    return n > 0 and m > 0 and whole and all(len(column) == n for column in columns)
+
+
+def _frames(columns: Sequence[Sequence[float | None]]) -> Floats:
+    """Turn one list a segment into one row a frame, (n, m) rad, NaN where unseen."""
+    return np.array([[np.nan if v is None else v for v in column] for column in columns], np.float64).T
 
 
 def _traced(sagittal: Floats, worn: Worn) -> dict[str, Floats]:

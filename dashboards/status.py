@@ -22,8 +22,8 @@ class Need(IntEnum):
 
     LOST = 0
     LOOK = 1
-    QUIET = 2
-    CALM = 3
+    CALM = 2
+    QUIET = 3
 
 
 CHIP: Final = {Need.LOST: "no data", Need.LOOK: "look", Need.QUIET: "not worn", Need.CALM: "calm"}

@@ -140,8 +140,8 @@ class FakeWearer:
             origin="simulated",
             segments=list(SEGMENTS),
             t_us=times,
-            sagittal=rows,
-            frontal=[[None if v is None else 0.01 for v in row] for row in rows],
+            sagittal=[list(column) for column in zip(*rows, strict=True)],
+            frontal=[[None if v is None else 0.01 for v in column] for column in zip(*rows, strict=True)],
             kinds=[self._kinds(row) for row in rows],
         )
 

@@ -1,10 +1,13 @@
+import msgspec
+import numpy as np
 import pytest
 from dashboards_house import FakeWearer
 
 from dashboards.live import LivePosture
 from dashboards.palette import Tone
+from ingest.intake import _live
 from poise.notices import Live, decode, encode
-from poise.results import Kind
+from poise.results import GRID_US, Kind, PostureFrames
 
 T0 = 1_795_000_000_000_000
 
@@ -56,6 +59,25 @@ def test_traces_hold_two_minutes_and_the_right_differences():
     times, neck = posture.traces("neck")
     assert len(times) == 1200
     assert sum(neck[-300:]) / 300 == pytest.approx(0.244, abs=0.01)
+
+
+def test_an_ill_shaped_notice_is_passed_over():
+    posture = LivePosture()
+    live = FakeWearer().second(T0)
+    for broken in ({"t_us": live.t_us[:-1]}, {"sagittal": live.sagittal[:-1]}, {"t_us": [], "kinds": []}):
+        posture.take(msgspec.structs.replace(live, **broken))
+    assert posture.last_us == 0
+
+
+def test_the_notice_is_read_as_ingest_writes_it():
+    frames = PostureFrames(
+        0, "cal-1", ("head", "c7"), np.array([T0, T0 + GRID_US, T0 + 2 * GRID_US]),
+        np.array([[0.1, 0.2], [0.1, np.nan], [0.3, 0.4]]), np.zeros((3, 2)), (), np.zeros((3, 0), np.bool_),
+    )  # fmt: skip
+    posture = LivePosture()
+    posture.take(_live(frames, "worn"))
+    assert posture.angles == {"head": 0.3, "c7": 0.4}
+    assert posture.last_us == T0 + 2 * GRID_US
 
 
 def test_a_notice_that_comes_twice_changes_nothing():

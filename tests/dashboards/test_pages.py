@@ -92,7 +92,7 @@ async def test_the_list_says_who_and_why_and_opens_by_keyboard():
         for text in ("day 12 after injection", "simulated", "forward of upright · 92 % of 4 h 20 min seen"):
             assert text in await row.inner_text()
         assert await visit.page.evaluate(UNLABELLED) == 0
-        for _ in range(3):
+        for _ in range(2):
             await visit.page.keyboard.press("Tab")
         assert await visit.page.evaluate("document.activeElement.textContent") == "P-0142"
         assert await visit.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
