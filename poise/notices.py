@@ -72,7 +72,14 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
-    """At `…/live`, not retained: the newest frames as columns, null where unseen. Angles in rad."""
+    """At `…/live`, not retained: the newest frames, null where unseen. Angles in rad.
+
+    Attributes:
+        t_us: UTC µs, one for each frame.
+        sagittal: a row for each frame, a value for each of `segments`.
+        frontal: likewise.
+        kinds: a list for each frame of the kinds whose rule holds, before any dwell.
+    """
 
     v: int = VERSION
     run_us: int
