@@ -284,8 +284,8 @@ def _live(frames: PostureFrames, origin: str) -> Live:
         origin=origin,
         segments=list(frames.segments),
         t_us=frames.t_us[start:].tolist(),
-        sagittal=_rows(frames.sagittal[start:].tolist()),
-        frontal=_rows(frames.frontal[start:].tolist()),
+        sagittal=_columns(frames.sagittal[start:].T.tolist()),
+        frontal=_columns(frames.frontal[start:].T.tolist()),
         kinds=[
             [str(kind) for kind, held in zip(frames.kinds, row, strict=True) if held]
             for row in frames.held[start:].tolist()
@@ -293,5 +293,5 @@ def _live(frames: PostureFrames, origin: str) -> Live:
     )
 
 
-def _rows(rows: list[list[float]]) -> list[list[float | None]]:
-    return [[None if value != value else value for value in row] for row in rows]
+def _columns(columns: list[list[float]]) -> list[list[float | None]]:
+    return [[None if value != value else value for value in column] for column in columns]

@@ -76,7 +76,7 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         t_us: UTC µs, one for each frame.
-        sagittal: a row for each frame, a value for each of `segments`.
+        sagittal: a column for each of `segments`, a value for each frame.
         frontal: likewise.
         kinds: a list for each frame of the kinds whose rule holds, before any dwell.
     """
