@@ -2,6 +2,18 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
+
+from poise.errors import BrokerError, ConfigurationError
+
+_FOR_GOOD: Final = {
+    132: "protocol",
+    133: "client id",
+    134: "user name or password",
+    135: "rights",
+    138: "ban",
+}
+"""Reason codes of MQTT 5, section 4.13, that no second try changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +42,16 @@ class BrokerSettings:
     def place(self) -> str:
         """Host and port, for sentences."""
         return f"{self.host}:{self.port}"
+
+    def refused(self, code: int, reason: str) -> BrokerError | ConfigurationError:
+        """Return the error for a refusal: one to try again after, or one that trying again cannot mend."""
+        what = _FOR_GOOD.get(code)
+        if what is None:
+            return BrokerError(f"the MQTT broker at {self.place} refused: {reason}")
+        return ConfigurationError(
+            f"the MQTT broker at {self.place} refuses this program ({what}: {reason}); "
+            "check its name and password"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ _CONNECT_S: Final = 5.0
 _GOODBYE_S: Final = 2.0
 _FIRST_WAIT_S: Final = 0.25
 _LONGEST_WAIT_S: Final = 30.0
-_REFUSED: Final = {132: "protocol", 133: "client id", 134: "user name or password", 135: "rights", 138: "ban"}
 
 
 class Link:
@@ -47,15 +46,13 @@ class Link:
         on_connected: Callable[[], None] | None = None,
         limit: int = 2000,
     ) -> None:
-        self.settings = settings
-        self.client_id = client_id
+        self.settings, self.client_id = settings, client_id
         self.counts = LinkCounts()
         self._subscriptions = dict(subscriptions or {})
         self._will, self._persistent, self._on_connected = will, persistent, on_connected
         self._inbox: asyncio.Queue[Received | None] = asyncio.Queue()
         self._limit = limit
-        self._up = asyncio.Event()
-        self._down = asyncio.Event()
+        self._up, self._down = asyncio.Event(), asyncio.Event()
         self._acks: dict[int, asyncio.Future[None]] = {}
         self._client: paho.Client | None = None
         self._refusal: ConfigurationError | None = None
@@ -177,6 +174,7 @@ class Link:
                 self._on_connected()
             await self._down.wait()
         finally:
+            ready.cancel()
             self._up.clear()
             self._client = None
             await self._take_down(client)
@@ -196,10 +194,8 @@ class Link:
             raise ConfigurationError(
                 f"the certificate of the MQTT broker at {settings.place} is not trusted; set its ca_file"
             ) from exc
-        except TimeoutError as exc:
-            raise BrokerError(f"the MQTT broker at {settings.place} does not answer") from exc
         except (OSError, ValueError) as exc:
-            raise BrokerError(f"no MQTT broker at {settings.place} ({exc})") from exc
+            raise BrokerError(f"no MQTT broker answers at {settings.place} ({exc or 'too slow'})") from exc
 
     def _new_client(self) -> paho.Client:
         """Decide in one place which MQTT is spoken to which broker."""
@@ -239,7 +235,9 @@ class Link:
 
         def on_connect(_c: object, _u: object, _f: object, reason: ReasonCode, _p: object) -> None:
             if reason.is_failure:
-                self._loop.call_soon_threadsafe(_settle, ready, self._refused(reason))
+                self._loop.call_soon_threadsafe(
+                    _settle, ready, self.settings.refused(reason.value, str(reason))
+                )
             elif self._subscriptions:
                 client.subscribe(list(self._subscriptions.items()))
             else:
@@ -247,7 +245,7 @@ class Link:
 
         def on_subscribe(_c: object, _u: object, _m: int, reasons: list[ReasonCode], _p: object) -> None:
             refused = next((reason for reason in reasons if reason.is_failure), None)
-            outcome = None if refused is None else self._refused(refused)
+            outcome = None if refused is None else self.settings.refused(refused.value, str(refused))
             self._loop.call_soon_threadsafe(_settle, ready, outcome)
 
         def on_disconnect(_c: object, _u: object, _f: object, _reason: object, _p: object) -> None:
@@ -266,14 +264,6 @@ class Link:
 
         client.on_connect, client.on_subscribe, client.on_disconnect = on_connect, on_subscribe, on_disconnect
         client.on_publish, client.on_message = on_publish, on_message
-
-    def _refused(self, reason: ReasonCode) -> BrokerError | ConfigurationError:
-        place, what = self.settings.place, _REFUSED.get(reason.value)
-        if what is None:
-            return BrokerError(f"the MQTT broker at {place} refused: {reason}")
-        return ConfigurationError(
-            f"the MQTT broker at {place} refuses this program ({what}: {reason}); check its name and password"
-        )
 
     def _take(self, received: Received) -> None:
         self.counts.received += 1
@@ -303,9 +293,7 @@ class Link:
 
 
 def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
-    if future.done():
-        return
-    if error is None:
+    if not future.done() and error is None:
         future.set_result(None)
-    else:
+    elif not future.done():
         future.set_exception(error)

@@ -277,16 +277,47 @@ async def test_what_was_sent_while_ingest_was_away_is_asked_for_again(
     broker: BrokerSettings, spool: DiskSpool, tmp_path: Path
 ) -> None:
     """The broker has acknowledged and forgotten it: only the gateway's patience brings it."""
-    path = tmp_path / "poise.db"
-    for m in day(50):
-        spool.put(m)
+    path, messages = tmp_path / "poise.db", day(50)
+    spool.put(messages[0])
     async with bridging(broker, spool) as bridge:
+        async with ingesting(broker, path):
+            await eventually(lambda: spool.depth() == 0)
+        for m in messages[1:]:
+            spool.put(m)
         await eventually(lambda: bridge.counts.sent >= 50)
-        await asyncio.sleep(0.2)
+        async with Link(broker, "poise-ingest") as forgetful:  # a clean start ends the broker's session
+            await forgetful.until_connected()
         async with ingesting(broker, path):
             await eventually(lambda: spool.depth() == 0)
         assert bridge.counts.stalls >= 1
     assert stored_sequences(path) == list(range(50))
+
+
+async def test_a_gateway_asks_with_one_message_until_somebody_stores(
+    broker: BrokerSettings, spool: DiskSpool
+) -> None:
+    for m in day(50):
+        spool.put(m)
+    async with bridging(broker, spool) as bridge:
+        await eventually(lambda: bridge.counts.stalls >= 2)
+        assert bridge.counts.sent == 1 + bridge.counts.stalls
+    assert spool.depth() == 50
+
+
+async def test_a_bridge_can_be_ended_at_any_moment(spool: DiskSpool) -> None:
+    async with EmbeddedBroker(0) as broker:
+        for moment in range(12):
+            bridge = Bridge(broker.settings, WEARER, spool, PRESENCE, QUICK)
+            task = asyncio.create_task(bridge.run())
+            if moment > 3:
+                await eventually(lambda bridge=bridge: bridge.connected)
+            await asyncio.sleep(moment / 100)
+            bridge.wake()
+            await asyncio.sleep(0)
+            bridge.wake()
+            task.cancel()
+            done, _ = await asyncio.wait([task], timeout=5)
+            assert done
 
 
 async def test_a_refused_password_ends_with_a_sentence(tmp_path: Path, mosquitto: Mosquitto) -> None:
