@@ -195,7 +195,7 @@ class Link:
                 f"the certificate of the MQTT broker at {settings.place} is not trusted; set its ca_file"
             ) from exc
         except (OSError, ValueError) as exc:
-            raise BrokerError(f"no MQTT broker answers at {settings.place} ({exc or 'too slow'})") from exc
+            raise BrokerError(f"no MQTT broker answers at {settings.place} ({exc})") from exc
 
     def _new_client(self) -> paho.Client:
         """Decide in one place which MQTT is spoken to which broker."""
@@ -295,5 +295,5 @@ class Link:
 def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
     if not future.done() and error is None:
         future.set_result(None)
-    elif not future.done():
+    elif not future.done() and error is not None:
         future.set_exception(error)
