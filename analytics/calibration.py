@@ -29,8 +29,12 @@ LEAST_BOW_RAD: Final = np.radians(4.0)
 """A smaller bow leaves the direction too uncertain: 0.5° of noise on 4° is 7° of direction, 1 % of an angle.
 The smallest bow at C7 in the recordings of 14 people is 7°."""
 LEAST_SECONDS: Final = 2.0
+POSE_SECONDS: Final = 5.0
+"""Of a longer upright the stillest five seconds count; ten are usual (Cutti and others 2008)."""
 PLANE_RAD: Final = np.radians(6.0)
-"""A bow that leaves its plane by more than this (rms) was a twist or a side bend: repeat."""
+"""A bow that leaves its plane by more than this was a twist or a side bend: repeat."""
+_NORMAL_MAD: Final = 1.4826
+"""Median absolute deviation to standard deviation of a normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +109,36 @@ def _pose(segment: str, batches: Sequence[ImuBatch]) -> _Pose:
         raise CalibrationError(
             f"Only {seconds:.1f} s from the {spoken(segment)}: sit tall for longer and repeat."
         )
-    track = _track(batches)
-    up = unit(np.median(track, axis=0))
-    cosines = np.clip((track * up).sum(axis=1), -1.0, 1.0)
+    still = _stillest(_track(batches), round(POSE_SECONDS * batches[0].rate_hz))
+    up = unit(np.median(still, axis=0))
+    cosines = np.clip((still * up).sum(axis=1), -1.0, 1.0)
     return _Pose(up, float(np.sqrt(np.mean(np.arccos(cosines) ** 2))))
 
 
+def _stillest(track: Floats, length: int) -> Floats:
+    """Return the `length` consecutive rows that point most alike: nobody sits still from the first second."""
+    if len(track) <= length:
+        return track
+    sums = np.concatenate([np.zeros((1, 3)), np.cumsum(track, axis=0)])
+    starts = np.arange(0, len(track) - length + 1, max(1, length // 10))
+    together = ((sums[starts + length] - sums[starts]) ** 2).sum(axis=1)
+    best = int(starts[np.argmax(together)])
+    return track[best : best + length]
+
+
 def _direction(z: Floats, track: Floats) -> tuple[Floats, float, float]:
-    """Return the forward axis in S, how far the segment leaned, and how far it left that plane, rad."""
+    """Return the forward axis in S, how far the segment leaned, and how far it left that plane, rad.
+
+    Medians, because a knock against the chair within the bow must not turn the axis.
+    """
     lean = np.arccos(np.clip((track * z).sum(axis=1), -1.0, 1.0))
-    deepest = float(np.quantile(lean, 0.95))
-    leaning = lean >= 0.7 * deepest
-    forward = -(track[leaning] - (track[leaning] * z).sum(axis=1, keepdims=True) * z)
-    x = unit(forward.mean(axis=0))
+    leaning = track[lean >= 0.5 * np.quantile(lean, 0.75)]
+    forward = -(leaning - (leaning * z).sum(axis=1, keepdims=True) * z)
+    x = unit(np.median(forward, axis=0))
     y = np.cross(z, x)
-    aside = np.arcsin(np.clip((track[leaning] * y).sum(axis=1), -1.0, 1.0))
-    return x, float(np.median(lean[leaning])), float(np.sqrt(np.mean(aside**2)))
+    aside = np.arcsin(np.clip((leaning * y).sum(axis=1), -1.0, 1.0))
+    bow = np.arccos(np.clip((leaning * z).sum(axis=1), -1.0, 1.0))
+    return x, float(np.median(bow)), float(_NORMAL_MAD * np.median(np.abs(aside)))
 
 
 def _backwards(z: Floats) -> Floats:
