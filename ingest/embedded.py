@@ -6,7 +6,6 @@ gateway's spool still holds and sends again (docs/ingest.md tells what was measu
 
 import asyncio
 import logging
-import weakref
 from typing import Final, Self
 
 from amqtt.broker import Broker
@@ -21,17 +20,21 @@ _SESSION_S: Final = 3600
 
 
 class _Broker(Broker):  # type: ignore[misc]
-    """Remembers its connections, because amqtt leaves those open that end while it stops."""
+    """Closes its connections: amqtt leaves open what ends in the middle of something, or while it stops."""
 
     def __init__(self, configuration: dict[str, object]) -> None:
         super().__init__(configuration)
-        self._writers: weakref.WeakSet[asyncio.StreamWriter] = weakref.WeakSet()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def stream_connected(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
     ) -> None:
         self._writers.add(writer)
-        await super().stream_connected(reader, writer, listener_name)
+        try:
+            await super().stream_connected(reader, writer, listener_name)
+        finally:
+            self._writers.discard(writer)
+            writer.close()
 
     async def shutdown(self) -> None:
         await super().shutdown()
