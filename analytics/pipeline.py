@@ -14,7 +14,6 @@ from poise.samples import ImuBatch
 
 RUN_GAP_US: Final = 5_000_000
 """A longer silence of all sensors ends the run (docs/postures.md)."""
-_SECOND_US: Final = 1_000_000
 
 
 class Pipeline:
@@ -78,30 +77,48 @@ class Pipeline:
         return run.finish() if run else Results()
 
     def _cuts(self, batches: Sequence[ImuBatch]) -> list[int]:
-        """Return where the batches are to be cut: whole seconds, so that all sensors advance together."""
-        if not batches:
+        """Return where the batches are to be cut: at silences that end a run, and at calibrations."""
+        cuts = _silences(batches)
+        if not cuts:
             return []
-        first = max(min(int(batch.t_us[0]) for batch in batches), self._since_us)
-        last = max(int(batch.t_us[-1]) for batch in batches)
-        # A batch spans hours at the most: anything longer has a broken clock and is cut by its own samples.
-        seconds = np.unique(np.concatenate([batch.t_us // _SECOND_US for batch in batches])) * _SECOND_US
-        cuts = {first, last + 1, *(int(s) for s in seconds if first < s <= last)}
-        cuts |= {c.made_us for c in self._coming if first < c.made_us <= last}
-        return sorted(cuts)
+        first, last = max(cuts[0], self._since_us), max(int(batch.t_us[-1]) for batch in batches)
+        due = {c.made_us for c in self._coming if first < c.made_us <= last}
+        return sorted({first, last + 1, *(cut for cut in cuts if cut > first), *due})
+
+
+def _silences(batches: Sequence[ImuBatch]) -> list[int]:
+    """Return the first time of all batches and every time at which a silence of all sensors ends."""
+    spans: list[tuple[int, int]] = []
+    for batch in batches:
+        if len(batch) == 0:
+            continue
+        breaks = np.flatnonzero(np.diff(batch.t_us) > RUN_GAP_US)
+        edges = [0, *(int(i) + 1 for i in breaks), len(batch)]
+        spans += [(int(batch.t_us[i]), int(batch.t_us[j - 1])) for i, j in pairwise(edges)]
+    cuts: list[int] = []
+    heard = -RUN_GAP_US
+    for start, end in sorted(spans):
+        if not cuts or start - heard > RUN_GAP_US:
+            cuts.append(start)
+        heard = max(heard, end)
+    return cuts
 
 
 def _slices(batches: Sequence[ImuBatch], cuts: Sequence[int]) -> list[list[ImuBatch]]:
     """Cut all batches at the same times; a slice holds every sensor's samples in `cut <= t < next cut`."""
     slices = []
     for start, stop in pairwise(cuts):
-        piece = []
-        for batch in batches:
-            i, j = np.searchsorted(batch.t_us, (start, stop))
-            if j > i:
-                piece.append(batch.part(int(i), int(j)))
+        piece = [part for batch in batches if (part := _within(batch, start, stop)) is not None]
         if piece:
             slices.append(piece)
     return slices
+
+
+def _within(batch: ImuBatch, start: int, stop: int) -> ImuBatch | None:
+    if len(batch) and start <= batch.t_us[0] and batch.t_us[-1] < stop:
+        return batch
+    i, j = (int(k) for k in np.searchsorted(batch.t_us, (start, stop)))
+    return batch.part(i, j) if j > i else None
 
 
 def joined(parts: Sequence[Results]) -> Results:
