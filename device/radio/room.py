@@ -32,7 +32,12 @@ class RadioRoom:
     """
 
     def __init__(
-        self, source: SampleSource, segments: Sequence[str], *, drift_ppm: Mapping[str, float] | None = None
+        self,
+        source: SampleSource,
+        segments: Sequence[str],
+        *,
+        drift_ppm: Mapping[str, float] | None = None,
+        patient: bool = False,
     ) -> None:
         """Furnish the room.
 
@@ -40,7 +45,10 @@ class RadioRoom:
             source: moves the sensors.
             segments: one sensor for each.
             drift_ppm: by segment, how much faster than real time a sensor's clock runs.
+            patient: the source's time begins when somebody first listens to a sensor, not at once: a gateway
+                started by hand must not miss the calibration.
         """
+        self._patient = patient
         self.link = LocalLink()  # type: ignore[no-untyped-call]
         self.sensors = [
             VirtualSensor(self.link, f"D4:22:CD:00:00:{i + 1:02X}", segment, source)
@@ -95,6 +103,8 @@ class RadioRoom:
         return {sensor.address: sensor.ledger for sensor in self.sensors}
 
     async def _run(self) -> None:
+        while self._patient and not any(s.sending for s in self.sensors):  # noqa: ASYNC110 - bumble has no event
+            await asyncio.sleep(WAKE_S)
         began = time.monotonic()
         while True:
             await asyncio.sleep(WAKE_S)

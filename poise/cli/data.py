@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from device.calibrating import CalibrationWatch
 from device.recording import Record, RecordingHeader, RecordingReader, RecordingWriter, now_text
 from device.replay import replay
 from device.spool import DiskSpool
@@ -16,6 +19,7 @@ from ingest.bridge import Bridge
 from ingest.broker import Received
 from ingest.mqtt import Link
 from poise import __version__, notices
+from poise.calibration import Calibration
 from poise.cli import parts
 from poise.cli.running import FAILED, OK, during, err, out
 from poise.cli.settings import Settings
@@ -37,14 +41,25 @@ def simulate(file: Path, script: str, seed: int, seconds: float | None, patient:
         patient, origin="simulated", made=now_text(), note=f"script {wearer.script.name}, seed {seed}"
     )
     start_us = parts.now_us() - round(length * 1e6)
+    messages = wearer.to_messages(start_us, f"sim-{seed}", stop_s=length)
     with RecordingWriter(file, header) as writer, _Bar("simulated", length) as bar:
-        for message in wearer.to_messages(start_us, f"sim-{seed}", stop_s=length):
-            writer.write(message)
-            bar.advance(1.0)
+        for record in _calibrated(messages):
+            writer.write(record)
+            bar.advance(isinstance(record, SampleMessage))
     truth = file.with_suffix(".truth.json")
     truth.write_bytes(wearer.truth(length, start_us=start_us).to_json())
     out.print(f"{writer.tally.samples} simulated samples in {file}, the truth about them in {truth}")
     return OK
+
+
+def _calibrated(messages: Iterable[SampleMessage]) -> Iterator[SampleMessage | Calibration]:
+    """Yield the messages and the calibration that a gateway would make of them, where it would make it."""
+    watch, made = CalibrationWatch(), None
+    for message in messages:
+        name = "" if made is None else made.id
+        yield replace(message, batches=tuple(replace(batch, calibration=name) for batch in message.batches))
+        if made is None and (made := watch.feed(message)) is not None:
+            yield made
 
 
 async def record(file: Path, settings: Settings) -> int:

@@ -85,11 +85,12 @@ async def room(transport: str, control_port: int, script: str, seed: int) -> int
     virtual = VirtualWearer(script, seed=seed)
     drift = {name: sensor.imperfections.clock_ppm for name, sensor in virtual.sensors.items()}
     async with (
-        RadioRoom(virtual, DEFAULT_SEGMENTS, drift_ppm=drift) as furnished,
+        RadioRoom(virtual, DEFAULT_SEGMENTS, drift_ppm=drift, patient=True) as furnished,
         serve_room(furnished, transport, control_port) as port,
     ):
         out.print(f"Radio room at {transport}, control port {port}. Worn:")
         for address, segment in furnished.worn.items():
             out.print(f"  --sensor {address}={segment}")
+        out.print("The wearer begins with the calibration when a gateway listens.")
         await asyncio.sleep(FOREVER)
     return OK
