@@ -58,7 +58,8 @@ class DiskSpool:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-            self._open(path)
+            with self._closed_on_failure():
+                self._open(path)
         except (OSError, sqlite3.Error) as exc:
             raise ConfigurationError(
                 f"The spool {path} cannot be written ({exc}). Choose a folder that you may write to and that "
@@ -137,6 +138,14 @@ class DiskSpool:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+    @contextmanager
+    def _closed_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._db.close()
+            raise
 
     def _open(self, path: Path) -> None:
         for pragma in ("journal_mode = WAL", "synchronous = FULL"):
