@@ -93,7 +93,7 @@ async def open_central(transport: str) -> AsyncIterator[Backend]:
     """
     try:
         opened = await open_transport(transport)
-    except (OSError, ValueError, ImportError, BaseBumbleError) as exc:
+    except (OSError, ValueError, OverflowError, ImportError, BaseBumbleError) as exc:
         raise ConfigurationError(
             f"No Bluetooth controller answers at {transport!r} ({exc}). Check that it is plugged in or "
             "running, and that the name of the transport is right."

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any, Final, Self
 
+from bumble.core import BaseBumbleError
 from bumble.link import LocalLink
 from bumble.transport import open_transport
 
@@ -134,22 +135,24 @@ async def serve_room(room: RadioRoom, transport: str, control_port: int) -> Asyn
     Raises:
         ConfigurationError: if a port is taken.
     """
-    try:
-        wires = await open_transport(transport)
-        server = await asyncio.start_server(lambda r, w: _serve(room, r, w), "127.0.0.1", control_port)
-    except OSError as exc:
-        raise ConfigurationError(f"The radio room cannot open its ports: {exc}. Choose other ones.") from exc
-    async with wires:
+    async with contextlib.AsyncExitStack() as opened:
+        try:
+            wires = await opened.enter_async_context(await open_transport(transport))
+            if (listener := getattr(wires, "server", None)) is not None:
+                opened.callback(listener.close)  # bumble leaves it open
+            orders = await asyncio.start_server(lambda r, w: _serve(room, r, w), "127.0.0.1", control_port)
+        except (OSError, ValueError, OverflowError, BaseBumbleError) as exc:
+            raise ConfigurationError(
+                f"The radio room cannot open its ports: {exc}. Choose other ones."
+            ) from exc
+        opened.callback(orders.close)
         controller = CentralController(
             "central", host_source=wires.source, host_sink=wires.sink, link=room.link,
             public_address=CONTROLLER_ADDRESS,
         )  # fmt: skip
-        try:
-            yield int(server.sockets[0].getsockname()[1])
-        finally:
-            server.close()
-            controller.lose_links()
-            room.link.remove_controller(controller)
+        opened.callback(room.link.remove_controller, controller)
+        opened.callback(controller.lose_links)
+        yield int(orders.sockets[0].getsockname()[1])
 
 
 async def _serve(room: RadioRoom, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -25,11 +25,13 @@ app: Final = typer.Typer(
 
 Data = Annotated[Path | None, typer.Option(help="Folder for the database, spools and calibrations.")]
 Patient = Annotated[str | None, typer.Option(help="The wearer's pseudonym, for example P-0142.")]
-PagesPort = Annotated[int, typer.Option(help="Port of the pages, on this machine only.")]
+PagesPort = Annotated[int, typer.Option(help="Port of the pages, on this machine only.", min=1, max=65535)]
 Script = Annotated[
     str, typer.Option(help="What the simulated wearer does: desk, distractors, short, or a file.")
 ]
-Seed = Annotated[int, typer.Option(help="Decides everything that is random about the simulated wearer.")]
+Seed = Annotated[
+    int, typer.Option(help="Decides everything that is random about the simulated wearer.", min=0)
+]
 
 
 @app.command()
@@ -76,7 +78,7 @@ def pages(port: PagesPort = 8080, data: Data = None) -> None:
 
 
 @app.command()
-def broker(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 1883) -> None:
+def broker(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 1883) -> None:
     """Run a small MQTT broker for trying out."""
     leave(run(services.broker(port)))
 
@@ -86,7 +88,9 @@ def room(
     hci: Annotated[
         str, typer.Option(help="Where a gateway finds the controller.")
     ] = "tcp-server:127.0.0.1:9100",
-    control: Annotated[int, typer.Option(help="Port for orders such as drop and vanish; 0 for any.")] = 0,
+    control: Annotated[
+        int, typer.Option(help="Port for orders such as drop and vanish; 0 for any.", min=0, max=65535)
+    ] = 0,
     script: Script = "desk",
     seed: Seed = 1,
 ) -> None:
@@ -162,6 +166,6 @@ def _sensors(given: list[str] | None) -> dict[str, str] | None:
     if not given:
         return None
     pairs = [entry.partition("=") for entry in given]
-    if wrong := [address for address, sign, segment in pairs if not (sign and segment)]:
+    if wrong := [address for address, sign, segment in pairs if not (address and sign and segment)]:
         raise ConfigurationError(f"--sensor {wrong[0]}: write it as ADDRESS=segment, e.g. …:01=head")
     return {address: segment for address, _, segment in pairs}

@@ -99,39 +99,33 @@ async def play(file: Path, speed: float, settings: Settings, *, as_if_now: bool,
     """Publish a recording along the same path as worn sensors: spool, MQTT, ingest."""
     recording = RecordingReader(file)
     wearer = Wearer(patient or recording.header.patient, recording.header.site)
-    spool = DiskSpool(parts.folder(settings.data) / f"replay-{wearer.site}-{wearer.patient}.db")
+    session = f"replay-{parts.now_us()}"
     presence = Presence(
         state="online",
         gateway="replay",
-        session=f"replay-{parts.now_us()}",
+        session=session,
         since_us=parts.now_us(),
         origin="replayed",
         program=f"poise {__version__}",
     )
-    bridge = Bridge(settings.broker.settings(), wearer, spool, presence)
-    try:
+    with parts.spooling(settings.data, "replay", wearer) as spool:
+        bridge = Bridge(settings.broker.settings(), wearer, spool, presence)
         async with during(bridge.run()):
-            samples = await _feed(recording, speed, spool, bridge, as_if_now=as_if_now)
+            with _Bar("replayed", None) as bar:
+                said = replay(
+                    recording,
+                    speed=speed,
+                    as_if_now=as_if_now,
+                    session=session,
+                    progress=lambda p: bar.to(p.recorded_s),
+                )
+                samples = sum([await _hand_over(record, spool, bridge) async for record in said])
             depth = await _drained(spool)
-    finally:
-        spool.close()
     if depth:
         err.print(f"{depth} messages are not confirmed yet; they stay in the spool for the next replay.")
         return FAILED
     out.print(f"{samples} samples of {wearer.patient} are stored.")
     return OK
-
-
-async def _feed(
-    recording: RecordingReader, speed: float, spool: DiskSpool, bridge: Bridge, *, as_if_now: bool
-) -> int:
-    samples = 0
-    with _Bar("replayed", None) as bar:
-        async for said in replay(
-            recording, speed=speed, as_if_now=as_if_now, progress=lambda p: bar.to(p.recorded_s)
-        ):
-            samples += await _hand_over(said, spool, bridge)
-    return samples
 
 
 async def _hand_over(record: Record, spool: DiskSpool, bridge: Bridge) -> int:

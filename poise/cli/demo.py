@@ -21,6 +21,7 @@ from ingest.sqlite import Database
 from ingest.store import SqliteResults
 from poise.cli import parts
 from poise.cli.account import Account
+from poise.cli.alone import alone
 from poise.cli.history import simulated_history
 from poise.cli.running import FAILED, OK, out
 from poise.cli.settings import Settings
@@ -152,7 +153,8 @@ def _demo_folder(options: Options, settings: Settings):  # type: ignore[no-untyp
     strangers = [path for path in data.iterdir() if path != mark]
     if strangers and not mark.exists():
         raise ConfigurationError(f"{data} holds data that is not the demonstration's; choose another folder.")
-    for path in strangers:
-        path.unlink()
-    mark.write_text(_MARK + "\n")
-    yield data
+    with alone(mark, "demonstration"):
+        for path in strangers:
+            path.unlink()
+        mark.write_text(_MARK + "\n")
+        yield data

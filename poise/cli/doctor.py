@@ -1,6 +1,7 @@
 """`poise doctor`: what is there, what is missing, and the sentence that mends it."""
 
 import asyncio
+import logging
 import shutil
 import socket
 import sys
@@ -58,6 +59,7 @@ async def _adapter() -> Finding:
 
 async def _broker(settings: Settings) -> Finding:
     broker = settings.broker.settings()
+    logging.getLogger("poise.mqtt").setLevel(logging.ERROR)  # the table says it
     try:
         async with asyncio.timeout(3), Link(broker, "poise-doctor") as link:
             await link.until_connected()

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import platform
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ from ingest.store import ResultStore, SqliteResults
 from ingest.worker import Ingest
 from poise import __version__
 from poise.calibration import Calibration
+from poise.cli.alone import alone
 from poise.cli.running import during
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
@@ -86,14 +87,11 @@ async def results_store(settings: Settings, database: Database) -> AsyncIterator
 async def ingesting(settings: Settings, broker: BrokerSettings) -> AsyncIterator[tuple[Ingest, StoreReader]]:
     """Run ingest beside the block."""
     path = folder(settings.data) / "poise.db"
-    database = Database(path)
-    try:
+    with alone(path.with_suffix(".lock"), "ingest"), closing(Database(path)) as database:
         async with results_store(settings, database) as results:
             ingest = Ingest(broker, database, results, clock=now_us, timezone=settings.zone)
             async with during(ingest.run()):
                 yield ingest, StoreReader(path, results)
-    finally:
-        database.close()
 
 
 @asynccontextmanager
@@ -172,7 +170,36 @@ async def wearing(
     drain_s: float = DRAIN_S,
 ) -> AsyncIterator[Wearing]:
     """Run a gateway beside the block; at its end spool what is left and send it while time allows."""
-    spool = DiskSpool(folder(data) / f"spool-{wearer.site}-{wearer.patient}.db")
+    with spooling(data, "spool", wearer) as spool:
+        worn = _prepared(wearer, sensors, broker, data, spool, backend, origin, told)
+        async with during(worn.bridge.run()):
+            async with during(worn.gateway.run()):
+                yield worn
+            await worn.drained(drain_s)
+
+
+@contextmanager
+def spooling(data: Path, name: str, wearer: Wearer) -> Iterator[DiskSpool]:
+    """Open a wearer's spool, which no other program may use meanwhile.
+
+    Raises:
+        ConfigurationError: if it cannot be opened, or another program has it open.
+    """
+    path = folder(data) / f"{name}-{wearer.site}-{wearer.patient}.db"
+    with alone(path.with_suffix(".lock"), f"gateway of {wearer.patient}"), closing(DiskSpool(path)) as spool:
+        yield spool
+
+
+def _prepared(
+    wearer: Wearer,
+    sensors: Mapping[str, str] | Sequence[str],
+    broker: BrokerSettings,
+    data: Path,
+    spool: DiskSpool,
+    backend: Backend | None,
+    origin: str,
+    told: Callable[[str], None],
+) -> Wearing:
     session = new_session()
     presence = Presence(
         state="online",
@@ -189,10 +216,4 @@ async def wearing(
     file = data / f"calibration-{wearer.site}-{wearer.patient}.json"
     worn = Wearing(gateway, bridge, spool, file, told)
     worn.begin()
-    try:
-        async with during(bridge.run()):
-            async with during(gateway.run()):
-                yield worn
-            await worn.drained(drain_s)
-    finally:
-        spool.close()
+    return worn

@@ -13,6 +13,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -22,6 +23,7 @@ from poise.errors import ConfigurationError, WireError
 from poise.topics import Wearer
 
 CONFIG: Final = "POISE_CONFIG"
+_UNKNOWN: Final = "there is no such setting; look for a slip of the pen"
 
 
 class _Part(BaseModel):
@@ -118,14 +120,20 @@ def load(**given: Any) -> Settings:
         ConfigurationError: naming the setting and what is wrong with it.
     """
     chosen = {name: value for name, value in given.items() if value is not None}
+    file = _file()
+    if CONFIG in os.environ and not file.is_file():
+        raise ConfigurationError(f"{CONFIG} names {file}, which is no file: write it, or unset {CONFIG}")
     try:
         return Settings(**chosen)
     except ValidationError as exc:
         first = exc.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"setting {place}: {first['msg']} (in {_file()} or POISE_…)") from exc
-    except tomllib.TOMLDecodeError as exc:
-        raise ConfigurationError(f"{_file()} is not valid TOML: {exc}") from exc
+        sentence = _UNKNOWN if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigurationError(f"setting {place}: {sentence} (in {file} or POISE_…)") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(f"{file} is not valid TOML: {exc}") from exc
+    except (OSError, SettingsError) as exc:
+        raise ConfigurationError(f"the settings cannot be read: {exc} (in {file} or POISE_…)") from exc
 
 
 def local_zone() -> str:

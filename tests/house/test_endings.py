@@ -58,12 +58,9 @@ def chromium() -> Iterator[object]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_demonstration_ends_with_a_browser_open_and_can_begin_again(
-    programs: Programs, chromium, number: signal.Signals
-) -> None:
+def test_the_demonstration_ends_with_a_browser_open_and_can_begin_again(programs: Programs, chromium) -> None:
     port = free_port()
-    for _ in range(2 if number == signal.SIGINT else 1):
+    for number in (signal.SIGINT, signal.SIGTERM):
         demo = programs.start("demo", "--port", port, "--data", "shown")
         assert "simulated" in demo.said("is showing a")
         page = chromium.new_page()
