@@ -3,4 +3,4 @@
 set -eu
 lock() { uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet "$@"; }
 lock --group build pyproject.toml -o requirements.lock
-lock --group build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+lock --group build --extra dev --extra bench -c requirements.lock pyproject.toml -o requirements-dev.lock
