@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.table import Table
+from rich.markup import escape
 
 from device.ble import adapter_trouble
 from ingest.influx import InfluxServer
@@ -40,11 +40,11 @@ async def examine(settings: Settings, port: int) -> int:
         *_store(settings),
         _port("pages", port, "free the port, or choose another one with --port"),
     ]
-    table = Table("", "what", "state", "what mends it")
     for finding in findings:
-        sign = "[red]missing[/red]" if finding.mend else "[green]ok[/green]"
-        table.add_row(sign, finding.what, finding.state, finding.mend)
-    out.print(table)
+        sign = "[red]missing[/red]" if finding.mend else "[green]ok[/green]     "
+        out.print(f"{sign}  {finding.what:<18}  {escape(finding.state)}", soft_wrap=True)
+        if finding.mend:
+            out.print(f"         {'':<18}  mend: {escape(finding.mend)}", soft_wrap=True)
     return FAILED if any(finding.mend for finding in findings) else OK
 
 
@@ -59,7 +59,7 @@ async def _adapter() -> Finding:
 
 async def _broker(settings: Settings) -> Finding:
     broker = settings.broker.settings()
-    logging.getLogger("poise.mqtt").setLevel(logging.ERROR)  # the table says it
+    logging.getLogger("poise.mqtt").setLevel(logging.ERROR)  # the finding says it
     try:
         async with asyncio.timeout(3), Link(broker, "poise-doctor") as link:
             await link.until_connected()
