@@ -1,0 +1,224 @@
+"""Broker, ingest and gateway are killed while samples flow, and every sample is accounted for, once."""
+
+import asyncio
+import itertools
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from house_helpers import Programs, until
+from ingest_helpers import Shelf
+from servers import free_port, running_mosquitto
+
+from device.radio.room import RoomControl
+from device.radio.sensor import Ledger
+from device.vendors import movella_dot as dot
+from device.vendors.base import Samples
+from device.wearer import Wearer as VirtualWearer
+from ingest.broker import Received
+from ingest.reader import LedgerRow, StoreReader
+from ingest.store import SqliteResults
+from poise.results import Episode, Kind
+from poise.samples import ImuBatch, Int64s, quantise
+from poise.topics import Leaf, Wearer
+from poise.wire import decode_samples
+
+pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(240)]
+WHO = Wearer("P-KILL")
+SEED = 20
+RUN_GAP_US = 5_000_000
+
+
+@dataclass(frozen=True)
+class Night:
+    """What is left after the kills.
+
+    Attributes:
+        path: the database.
+        sent: by address, what each sensor says it has sent.
+        ingest_killed_us: UTC µs of the kill of ingest.
+    """
+
+    path: Path
+    sent: dict[str, Ledger]
+    ingest_killed_us: int
+
+    def rows(self, sql: str) -> list[tuple]:
+        with sqlite3.connect(self.path) as c:
+            return c.execute(sql).fetchall()
+
+    @property
+    def reader(self) -> StoreReader:
+        return StoreReader(self.path, SqliteResults(self.path))
+
+    @property
+    def batches(self) -> dict[str, list[ImuBatch]]:
+        """By sensor, all stored batches in the order of their sessions and sequences."""
+        found: dict[str, list[ImuBatch]] = {}
+        sql = "SELECT payload FROM messages ORDER BY min(first_us) OVER (PARTITION BY session), sequence"
+        for (payload,) in self.rows(sql):
+            for batch in decode_samples(payload).batches:
+                found.setdefault(batch.sensor, []).append(batch)
+        return found
+
+
+def spooled(path: Path) -> int:
+    with sqlite3.connect(path) as c:
+        return int(c.execute("SELECT count(*) FROM message").fetchone()[0])
+
+
+async def silenced(control: int, sensors: int) -> dict[str, Ledger]:
+    """Take all sensors out of range and ask each for its own count."""
+    room = await RoomControl.connect(control)
+    for i in range(sensors):
+        await room.order("vanish", i)
+    ledgers = await room.ledgers()
+    await room.close()
+    return ledgers
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    folder = tmp_path_factory.mktemp("night")
+    starter = Programs(folder)
+    try:
+        with running_mosquitto(folder) as mosquitto:
+            yield through_the_night(starter, mosquitto)
+    finally:
+        starter.end()
+
+
+def through_the_night(starter: Programs, mosquitto) -> Night:
+    folder, rng = starter.folder, random.Random(SEED)  # noqa: S311 - moments, not secrets
+    hci, control, env = free_port(), free_port(), {"POISE_BROKER__PORT": str(mosquitto.port)}
+    room = starter.start("room", "--hci", f"tcp-server:127.0.0.1:{hci}", "--control", control)
+    room.said("begins with the calibration")
+    worn = [line.split()[-1] for line in room.out.splitlines() if "--sensor" in line]
+    options = [word for sensor in worn for word in ("--sensor", sensor)]
+
+    def ingest():
+        return starter.start("ingest", "--data", folder / "ingest", env=env)
+
+    def gateway():
+        return starter.start(
+            "gateway", "--hci", f"tcp-client:127.0.0.1:{hci}", "--simulated", "--patient", WHO.patient,
+            "--data", folder / "gateway", *options, env=env,
+        )  # fmt: skip
+
+    judge, first = ingest(), gateway()
+    judge.said("Ingest stores")
+    first.said("Calibrated.")
+    began = time.monotonic()  # about 15 s after the wearer's start; the forward head is there from 31 s on
+
+    def wait(from_s: float, to_s: float) -> None:
+        time.sleep(max(0.0, began + rng.uniform(from_s, to_s) - time.monotonic()))
+
+    wait(3, 6)
+    mosquitto.kill()
+    time.sleep(rng.uniform(1, 3))
+    mosquitto.start()
+    wait(19, 23)  # the forward head has begun and is not an episode yet
+    killed_us = time.time_ns() // 1000
+    judge.kill()
+    judge = ingest()
+    judge.said("Ingest stores")
+    wait(31, 34)
+    first.kill()
+    second = gateway()
+    second.said("session")
+    path, spool = folder / "ingest/poise.db", folder / f"gateway/spool-home-{WHO.patient}.db"
+    with sqlite3.connect(path) as c:
+        sql = "SELECT count(DISTINCT session) = 2 AND count(*) > 40 FROM messages"
+        until(lambda: c.execute(sql).fetchone()[0], 60, second)
+    wait(46, 47)
+    sent = asyncio.run(silenced(control, len(worn)))
+    time.sleep(2.5)  # the last second goes into the spool when nothing has come for a while
+    until(lambda: not spooled(spool), 60, second)
+    second.interrupted().in_good_order()
+    assert not spooled(spool)
+    judge.interrupted().in_good_order()
+    room.interrupted().in_good_order()
+    return Night(path, sent, killed_us)
+
+
+def test_stored_and_missing_are_what_the_sensors_sent(night: Night) -> None:
+    ledger: list[LedgerRow] = list(night.reader.ledger(WHO))
+    assert len(ledger) == len(night.sent) == 6
+    for row in ledger:
+        wholly = indices(row.segment, night.batches[row.sensor])
+        sent = night.sent[row.sensor]
+        print(row, sent, int(wholly[0]), int(wholly[-1]))
+        assert row.stored == len(wholly)
+        assert row.stored + row.missing == wholly[-1] - wholly[0] + 1
+        assert row.missing > 0  # the gateway was killed
+        assert wholly[0] == sent.first_index
+        assert 0 <= sent.last_index - wholly[-1] <= 3
+
+
+def indices(segment: str, batches: list[ImuBatch]) -> Int64s:
+    """Return which of the sensor's samples are stored, checking each against what the sensor measured."""
+    wearer = VirtualWearer("desk", seed=1)
+    ticks = wearer.samples_by_index(segment, 0, 6000)[0] % 2**32
+    found = []
+    for batch in batches:
+        start = int(np.argmin(np.abs(ticks - batch.first_tick % 2**32)))
+        assert abs(int(ticks[start]) - batch.first_tick % 2**32) < 1000
+        found.append(np.arange(start, start + len(batch)))
+        raw, acc, gyr = wearer.samples_by_index(segment, start, start + len(batch))
+        told = dot.MovellaDot().decode(dot.encode(Samples(raw.astype(np.uint32), acc, gyr)))
+        assert (quantise(told.acc, batch.scale.acc_nano)[0] == batch.acc).all()
+        assert (quantise(told.gyr, batch.scale.gyr_nano)[0] == batch.gyr).all()
+    return np.concatenate(found)
+
+
+def test_nothing_is_stored_twice_and_times_increase(night: Night) -> None:
+    for sensor, batches in night.batches.items():
+        times = np.concatenate([batch.t_us for batch in batches])
+        assert (np.diff(times) > 0).all(), sensor
+        segment = batches[0].segment
+        assert (np.diff(indices(segment, batches)) > 0).all(), sensor
+    by_session = itertools.groupby(
+        night.rows("SELECT session, sequence FROM messages ORDER BY session, sequence"), lambda row: row[0]
+    )
+    sessions = {session: [sequence for _, sequence in rows] for session, rows in by_session}
+    assert len(sessions) == 2
+    for sequences in sessions.values():
+        assert sequences == list(range(len(sequences)))
+
+
+def test_kills_end_a_run_only_where_samples_are_missing_for_long(night: Night) -> None:
+    times = np.sort(np.concatenate([b.t_us for batches in night.batches.values() for b in batches]))
+    reasons = ["start", "calibration"] + ["gap"] * int((np.diff(times) > RUN_GAP_US).sum())
+    assert [reason for (reason,) in night.rows("SELECT reason FROM runs ORDER BY id")] == reasons
+
+
+def test_the_posture_during_the_kills_is_found(night: Night) -> None:
+    found: list[Episode] = list(night.reader.episodes(WHO, 0, 2**60))
+    first = next(episode for episode in found if episode.kind is Kind.FORWARD_HEAD)
+    print([(e.kind, e.duration_s, (e.start_us - night.ingest_killed_us) / 1e6) for e in found])
+    assert first.start_us < night.ingest_killed_us < first.detected_us
+    assert {episode.kind for episode in found} == {Kind.FORWARD_HEAD}
+    assert first.duration_s > 10
+
+
+def test_without_any_kill_the_results_would_be_the_same_bits(night: Night, tmp_path: Path) -> None:
+    """The stored messages once more, all at once, into a fresh database."""
+    shelf = Shelf(tmp_path / "poise.db")
+    calibration = night.rows("SELECT notice FROM calibrations")
+    messages = night.rows("SELECT payload FROM messages ORDER BY id")
+    for leaf, payloads in ((Leaf.CALIBRATION, calibration), (Leaf.SAMPLES, messages)):
+        shelf.intake.take([Received(WHO.topic(leaf), p, 1, False, 0, 0) for (p,) in payloads])
+    for sql in (
+        "SELECT name, t_s, mean, low, high, coverage FROM seconds JOIN streams ON id = stream ORDER BY 1, 2",
+        "SELECT episode FROM episodes ORDER BY id",
+        "SELECT * FROM exposures ORDER BY 1, 2, 3, 4",
+    ):
+        once_more = shelf.rows(sql)
+        assert night.rows(sql) == once_more
+        assert once_more
+    shelf.database.close()
