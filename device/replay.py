@@ -13,7 +13,7 @@ from typing import Final
 
 from device.recording import Record
 from poise.calibration import Calibration
-from poise.errors import ConfigurationError
+from poise.errors import ConfigurationError, RecordingError
 from poise.notices import CalibrationNotice, SensorStatus
 from poise.samples import Gap, ImuBatch, SampleMessage
 
@@ -62,7 +62,8 @@ async def replay(
 ) -> AsyncIterator[Record]:
     """Yield a recording's records, each when its newest sample is due.
 
-    Sequences begin at 0 and have no holes, in a gateway session of their own. Origin "simulated" stays,
+    Sequences begin at 0 and have no holes, in a gateway session of their own; a calibration comes before the
+    message within which it was made. Origin "simulated" stays,
     anything else becomes "replayed".
 
     Args:
@@ -85,7 +86,7 @@ async def replay(
     pace = _Pace(clock, speed)
     voice = _Voice(session or secrets.token_hex(8), as_if_now, clock.now_us)
     samples = 0
-    for count, record in enumerate(_led_by_time(records, voice.begin), 1):
+    for count, record in enumerate(_led_by_time(_calibrations_first(records), voice.begin), 1):
         await pace.wait_until(_due_us(record))
         said = voice.say(record)
         samples += said.samples if isinstance(said, SampleMessage) else 0
@@ -175,6 +176,31 @@ class _Voice:
         if not calibration or not self._as_if_now:
             return calibration
         return f"{calibration[:55]}-{self._session[:8]}"
+
+
+def _calibrations_first(records: Iterable[Record]) -> Iterator[Record]:
+    """Say a calibration before the message within which it was made.
+
+    So does a live gateway, whose samples go by way of the disk; and so the run that it begins is the same
+    however fast the recording is played.
+    """
+    held: list[Record] = []
+    try:
+        for record in records:
+            made_us = record.calibration.made_us if isinstance(record, CalibrationNotice) else None
+            if made_us is not None and held and made_us <= (_due_us(held[0]) or 0):
+                yield record
+            elif isinstance(record, SampleMessage):
+                yield from held
+                held = [record]
+            elif held:
+                held.append(record)
+            else:
+                yield record
+    except RecordingError:
+        yield from held  # damage comes after all that is whole
+        raise
+    yield from held
 
 
 def _led_by_time(records: Iterable[Record], begin: Callable[[int], None]) -> Iterator[Record]:

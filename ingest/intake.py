@@ -212,8 +212,10 @@ class Intake:
         self, c: Connection, wearer: Wearer, message: SampleMessage, payload: bytes, outcome: Outcome
     ) -> None:
         now_us = self._clock()
-        late = self._stream(c, wearer, late=False).is_behind(message, now_us)
-        stream = self._stream(c, wearer, late=late)
+        live, behind = self._stream(c, wearer, late=False), self._stream(c, wearer, late=True)
+        # What is behind stays so up to its last message, or the end of its run would be cut off.
+        late = live.is_behind(message, now_us) or behind.goes_on_with(message, live.analysed_us)
+        stream = behind if late else live
         row = self._journal.put_message(c, wearer, message, payload, received_us=now_us, lane=Lane(late))
         self._fed_us[wearer, late] = now_us
         outcome.counts.stored += 1

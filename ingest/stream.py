@@ -51,6 +51,7 @@ class Stream:
     Attributes:
         analysed_us: UTC µs of the newest sample given to the analytics, 0 before the first.
         run: the open run, None before the first and after a fault.
+        session: gateway session of the newest message.
     """
 
     wearer: Wearer
@@ -61,6 +62,7 @@ class Stream:
     analysed_us: int = 0
     run: Run | None = None
     origin: str = ""
+    session: str = ""
     fault: bool = False
     _analysis: Analysis | None = None
 
@@ -74,7 +76,7 @@ class Stream:
         from_us = run.from_us
         for payload in self.journal.raw(c, self.wearer, late=self.late, from_row=run.message):
             message = decode_samples(payload)
-            self.origin = message.origin
+            self.origin, self.session = message.origin, message.session
             for batches in _cut(message.batches, [from_us])[-1:]:
                 self._update(batches)
             from_us = 0
@@ -87,6 +89,11 @@ class Stream:
         ahead = message.origin == "worn" and last_us > now_us + FUTURE_US
         return ahead or last_us < self.analysed_us - LATE_US
 
+    def goes_on_with(self, message: SampleMessage, until_us: int) -> bool:
+        """Return whether the open run is of the message's session and the message ends by then."""
+        same = self.run is not None and message.session == self.session
+        return same and bool(message.batches) and _last_us(message.batches) <= until_us
+
     def feed(self, c: Connection, row: int, message: SampleMessage) -> list[tuple[str, Results]]:
         """Analyse a stored message; a new calibration within it cuts it in two.
 
@@ -94,6 +101,7 @@ class Stream:
             what was concluded, each with the origin of its samples.
         """
         results: list[tuple[str, Results]] = []
+        self.session = message.session
         made = [calibration.made_us for calibration in self._usable()]
         for batches in _cut(message.batches, made):
             first_us = min(int(batch.t_us[0]) for batch in batches)
