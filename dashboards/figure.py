@@ -51,6 +51,7 @@ class Node:
     bones: Weights
 
 
+SCAPULA: Final = (-6.0, 29.0)
 BONES: Final = (
     Bone("seat", "", (0.0, 0.0), ()),
     Bone("waist", "seat", (0.0, 2.0), ((("lumbar", 1.0),), (("t12", 0.5),), (("t4", 0.3),))),
@@ -58,16 +59,9 @@ BONES: Final = (
     Bone("chest", "ribs", (-2.5, 34.0), ((("t4", 1.0),), (("t12", 1.0),))),
     Bone("neck", "chest", (-2.0, 51.0), ((("c7", 1.0),),)),
     Bone("head", "neck", (2.5, 63.0), ((("head", 1.0),),)),
-    Bone(
-        "shoulder",
-        "chest",
-        (-4.0, 40.0),
-        (
-            (("scapula_left", 0.5), ("scapula_right", 0.5)),
-            (("scapula_right", 1.0),),
-            (("scapula_left", 1.0),),
-        ),
-    ),
+    # A shoulder blade tips about its lower end, so that a rounded shoulder carries the arm forward.
+    Bone("shoulder_left", "chest", SCAPULA, ((("scapula_left", 1.0),),)),
+    Bone("shoulder_right", "chest", SCAPULA, ((("scapula_right", 1.0),),)),
 )
 
 
@@ -113,22 +107,31 @@ LEG: Final = _on(
     (-6.0, -9.6), (6.0, -10.2), (20.0, -9.4), (34.0, -9.0), (37.6, -13.0), (37.8, -26.0), (47.2, -26.0),
     (48.8, -12.0), (48.6, -3.0), (44.6, 1.0), (36.0, 2.4), (24.0, 4.0), (12.0, 5.0), (0.0, 3.0),
 )  # fmt: skip
-ARM: Final = (
-    *_on("shoulder", (0.0, 46.0), (-0.6, 38.0)),
-    *_between("shoulder", "seat", 0.55, (0.4, 28.0), (2.2, 19.5)),
-    *_between("shoulder", "seat", 0.15, (9.5, 12.6)),
-    *_on("seat", (19.0, 9.4), (26.0, 6.6)),
-)
+
+
+def _arm(shoulder: str, shift: float) -> tuple[Node, ...]:
+    return (
+        *_on(shoulder, (shift, 46.0), (shift - 0.6, 38.0)),
+        *_between(shoulder, "seat", 0.55, (shift + 0.4, 28.0), (shift + 2.2, 19.5)),
+        *_between(shoulder, "seat", 0.15, (shift + 9.5, 12.6)),
+        *_on("seat", (shift + 19.0, 9.4), (shift + 26.0, 6.6)),
+    )
+
+
+ARM: Final = _arm("shoulder_right", 0.0)
+FAR_ARM: Final = _arm("shoulder_left", 3.0)
+"""The figure looks to the right, so the person's right arm is the near one."""
 DOTS: Final = {
     "head": _on("head", (-6.8, 72.5))[0],
     "c7": _on("neck", (-6.6, 53.4))[0],
     "t4": _on("chest", (-11.6, 42.0))[0],
     "t12": _on("ribs", (-9.9, 25.0))[0],
     "lumbar": _on("waist", (-9.6, 12.0))[0],
-    "scapula_left": _on("shoulder", (-9.0, 37.4))[0],
-    "scapula_right": _on("shoulder", (-8.2, 36.0))[0],
+    "scapula_left": _on("shoulder_left", (-9.0, 37.4))[0],
+    "scapula_right": _on("shoulder_right", (-8.2, 36.0))[0],
 }
 PARTS: Final[Mapping[str, tuple[tuple[Node, ...], bool]]] = {
+    "far_arm": (FAR_ARM, False),
     "leg": (LEG, True),
     "torso": (TORSO, True),
     "head": (HEAD, True),
@@ -136,6 +139,7 @@ PARTS: Final[Mapping[str, tuple[tuple[Node, ...], bool]]] = {
 }
 _LINE: Final = ' fill="none" stroke-linecap="round" stroke-linejoin="round"'
 LOOKS: Final = (
+    ("far_arm", f'{_LINE} stroke="currentColor" stroke-opacity=".6" stroke-width="32"'),
     ("leg", ""),
     ("torso", ""),
     ("head", ""),
