@@ -7,6 +7,7 @@ what it is.
 import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,6 +20,8 @@ from poise.samples import Gap, ImuBatch, SampleMessage
 
 REPLAYED: Final = "replayed"
 SIMULATED: Final = "simulated"
+_AHEAD_US: Final = 2_000_000
+"""How far to look ahead for a calibration: a second of samples and the time it took to make it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,25 +185,29 @@ def _calibrations_first(records: Iterable[Record]) -> Iterator[Record]:
     """Say a calibration before the message within which it was made.
 
     So does a live gateway, whose samples go by way of the disk; and so the run that it begins is the same
-    however fast the recording is played.
+    however fast the recording is played. A recording has it behind that message: so look ahead.
     """
-    held: list[Record] = []
+    held: deque[Record] = deque()
+    newest_us = 0
     try:
         for record in records:
-            made_us = record.calibration.made_us if isinstance(record, CalibrationNotice) else None
-            if made_us is not None and held and made_us <= (_due_us(held[0]) or 0):
-                yield record
-            elif isinstance(record, SampleMessage):
-                yield from held
-                held = [record]
-            elif held:
-                held.append(record)
-            else:
-                yield record
+            newest_us = max(newest_us, _due_us(record) or 0)
+            held.insert(_place(record, held), record)
+            while held and (_due_us(held[0]) or 0) < newest_us - _AHEAD_US:
+                yield held.popleft()
     except RecordingError:
         yield from held  # damage comes after all that is whole
         raise
     yield from held
+
+
+def _place(record: Record, held: Iterable[Record]) -> int:
+    behind = list(held)
+    if isinstance(record, CalibrationNotice):
+        for i, other in enumerate(behind):
+            if (_due_us(other) or 0) >= record.calibration.made_us:
+                return i
+    return len(behind)
 
 
 def _led_by_time(records: Iterable[Record], begin: Callable[[int], None]) -> Iterator[Record]:

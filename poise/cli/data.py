@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -70,29 +70,44 @@ async def record(file: Path, settings: Settings) -> int:
     link = Link(
         settings.broker.settings(), f"poise-record-{parts.now_us()}", subscriptions=dict.fromkeys(topics, 1)
     )
+    seen: set[Hashable] = set()
     with RecordingWriter(file, header) as writer:
         out.print(f"Recording {wearer.patient} into {file} (Ctrl-C ends it).")
         async with link:
             with contextlib.suppress(asyncio.CancelledError):
                 while True:
                     for message in await link.receive(100):
-                        _write(writer, message)
+                        _write(writer, message, seen)
                         link.acknowledge(message)
     out.print(f"{writer.tally.samples} samples in {file}")
     return OK
 
 
-def _write(writer: RecordingWriter, message: Received) -> None:
+def _write(writer: RecordingWriter, message: Received, seen: set[Hashable]) -> None:
+    """Write what is not in the recording yet: gateways send again what nobody has confirmed."""
     try:
-        match parse(message.topic).leaf:
-            case Leaf.SAMPLES:
-                writer.write_payload(message.payload, decode_samples(message.payload).samples)
-            case Leaf.CALIBRATION:
-                writer.write(notices.decode(message.payload, CalibrationNotice))
-            case Leaf.SENSOR:
-                writer.write(notices.decode(message.payload, SensorStatus))
+        what = _read(message)
     except WireError as exc:
         err.print(f"left out: {exc}", markup=False)
+        return
+    said = (what.session, what.sequence) if isinstance(what, SampleMessage) else hash(message.payload)
+    if said in seen:
+        return
+    seen.add(said)
+    if isinstance(what, SampleMessage):
+        writer.write_payload(message.payload, what.samples)
+    else:
+        writer.write(what)
+
+
+def _read(message: Received) -> Record:
+    match parse(message.topic).leaf:
+        case Leaf.SAMPLES:
+            return decode_samples(message.payload)
+        case Leaf.CALIBRATION:
+            return notices.decode(message.payload, CalibrationNotice)
+        case _:
+            return notices.decode(message.payload, SensorStatus)
 
 
 async def play(file: Path, speed: float, settings: Settings, *, as_if_now: bool, patient: str) -> int:
