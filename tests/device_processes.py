@@ -20,7 +20,7 @@ async def room(hci_port: int) -> None:
         RadioRoom(CountingSource(), SEGMENTS) as here,
         serve_room(here, f"tcp-server:127.0.0.1:{hci_port}", 0) as control,
     ):
-        print(control, flush=True)  # noqa: T201 - the parent reads it
+        print(control, flush=True)
         await asyncio.Event().wait()
 
 
@@ -32,7 +32,7 @@ async def gateway(hci_port: int, path: str, *addresses: str) -> None:
     worn = dict(zip(addresses, SEGMENTS, strict=True))
     async with open_central(f"tcp-client:127.0.0.1:{hci_port}") as backend:
         mine = Gateway(Wearer("p1"), worn, DiskSpool(Path(path)), nobody, backend=backend)
-        mine.observers.append(lambda message: print(message.sequence, flush=True))  # noqa: T201 - as above
+        mine.observers.append(lambda message: print(message.sequence, flush=True))
         await mine.run()
 
 

@@ -1,6 +1,7 @@
 """The laws of docs/postures.md, on bodies whose angles are known exactly."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import posed
@@ -80,7 +81,7 @@ def test_uncalibrated_frames_have_no_angles_and_no_episodes() -> None:
 
 def chunked(batches: list[ImuBatch], cuts: list[int]) -> list[list[ImuBatch]]:
     edges = [0, *sorted(set(cuts)), len(batches[0])]
-    return [[b.part(i, j) for b in batches] for i, j in zip(edges, edges[1:], strict=False) if j > i]
+    return [[b.part(i, j) for b in batches] for i, j in pairwise(edges) if j > i]
 
 
 def stored(parts: list[Results]) -> tuple[object, ...]:
