@@ -103,13 +103,23 @@ class Programs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.all: list[Program] = []
+        self.over = False
 
     def start(self, *words: object, env: Mapping[str, str] | None = None, place: str = "") -> Program:
+        assert not self.over
         program = Program(self.folder / place, *words, env=env)
         self.all.append(program)
         return program
 
+    def nap(self, seconds: float) -> None:
+        """Sleep, unless all is over."""
+        last = time.monotonic() + seconds
+        while time.monotonic() < last:
+            time.sleep(0.1)
+            assert not self.over
+
     def end(self) -> None:
+        self.over = True
         for program in self.all:
             if program.process.poll() is None:
                 program.kill()

@@ -10,6 +10,9 @@ from house_helpers import Ending, Programs, answers
 from playwright.sync_api import sync_playwright
 from servers import free_port
 
+from device.recording import RecordingHeader, RecordingWriter
+from device.wearer import Wearer
+
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 ENDED = ("gateway", "pages", "ingest", "room", "broker")
@@ -73,7 +76,9 @@ def test_the_demonstration_ends_with_a_browser_open_and_can_begin_again(programs
 
 
 def test_a_replay_that_waits_for_a_broker_ends_too(programs: Programs) -> None:
-    assert programs.start("simulate", "x.poise", "--seconds", 60).ended() == 0
+    with RecordingWriter(programs.folder / "x.poise", RecordingHeader("P-1")) as writer:
+        for message in Wearer("short").to_messages(1_790_000_000_000_000, "s", 5):
+            writer.write(message)
     replay = programs.start("replay", "x.poise", env={"POISE_BROKER__PORT": str(free_port())})
     replay.said("trying again")
     replay.interrupted().in_good_order()

@@ -1,18 +1,19 @@
-"""Simulate, replay and record: the same samples and the same results, however often and however fast."""
+"""Simulate, replay and record: the same samples and the same results, however often and however fast.
+
+What the tests look at (`house_shop`) is made in the background.
+"""
 
 import asyncio
-import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from house_helpers import Programs, until
-from servers import free_port
+from house_shop import Results, Shop, results
 
 from device.recording import Record, RecordingReader, RecordingWriter
-from device.wearer.truth import Truth
 from ingest.embedded import EmbeddedBroker
 from poise.calibration import Verdict
 from poise.cli import data, parts
@@ -21,44 +22,7 @@ from poise.notices import CalibrationNotice
 from poise.samples import ImuBatch, SampleMessage, merge
 from poise.wire import decode_samples
 
-RESULTS = (
-    """SELECT name, t_s, mean, low, high, coverage, run_us, calibration
-       FROM seconds JOIN streams ON streams.id = stream JOIN judgements ON judgements.id = judgement
-       WHERE wearer = ? ORDER BY 1, 2""",
-    "SELECT episode FROM episodes WHERE wearer = ? ORDER BY id",
-    "SELECT quarter_s, run_us, kind, seconds FROM exposures WHERE wearer = ? ORDER BY 1, 2, 3",
-)
-Results = list[list[tuple[object, ...]]]
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A broker and ingest at work, and what was done with one recording.
-
-    Attributes:
-        first: results after the first replay, as fast as possible.
-        again: results after the second.
-        recorded: what `poise record` wrote during a replay at twenty times the pace, for another patient.
-    """
-
-    path: Path
-    original: Path
-    truth: Truth
-    first: Results
-    again: Results
-    recorded: Path
-
-    def rows(self, sql: str, *values: object) -> list[tuple]:
-        return rows(self.path, sql, *values)
-
-
-def rows(path: Path, sql: str, *values: object) -> list[tuple]:
-    with sqlite3.connect(path) as c:
-        return c.execute(sql, values).fetchall()
-
-
-def results(path: Path, patient: str = "P-SIM") -> Results:
-    return [rows(path, sql, f"home/{patient}") for sql in RESULTS]
+pytestmark = pytest.mark.timeout(240)
 
 
 def whole(messages: Iterable[Record]) -> dict[str, ImuBatch]:
@@ -71,38 +35,8 @@ def whole(messages: Iterable[Record]) -> dict[str, ImuBatch]:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    starter = Programs(tmp_path_factory.mktemp("shop"))
-    try:
-        yield a_day_in_the_shop(starter)
-    finally:
-        starter.end()
-
-
-def a_day_in_the_shop(starter: Programs) -> Shop:
-    folder, port = starter.folder, free_port()
-    env = {"POISE_BROKER__PORT": str(port), "POISE_BROKER__EMBEDDED": "true"}
-    simulate = starter.start("simulate", "x.poise", "--script", "short", "--seed", 2)
-    starter.start("broker", "--port", port)
-    ingest = starter.start("ingest", env=env)
-    assert simulate.ended() == 0
-    ingest.said("Ingest stores into")
-    path, found = folder / "data/poise.db", []
-    for _ in range(2):
-        replay = starter.start("replay", "x.poise", "--speed", 0, env=env)
-        assert replay.ended() == 0, replay.err
-        assert "samples of P-SIM are stored" in replay.out
-        found.append(results(path))
-    record = starter.start("record", "y.poise", "--patient", "P-TWO", env=env)
-    record.said("Recording P-TWO")
-    replay = starter.start("replay", "x.poise", "--speed", 20, "--patient", "P-TWO", env=env)
-    assert replay.ended() == 0, replay.err
-    size = (folder / "x.poise").stat().st_size
-    until(lambda: (folder / "y.poise").stat().st_size > 0.98 * size, 20, record)
-    record.interrupted().in_good_order()
-    assert "samples in y.poise" in record.out
-    truth = Truth.from_json((folder / "x.truth.json").read_bytes())
-    return Shop(path, folder / "x.poise", truth, *found, folder / "y.poise")
+def shop(begun_shop: "Future[Shop]") -> Shop:
+    return begun_shop.result(230)
 
 
 def test_a_simulated_recording_is_whole_labelled_and_calibrated(shop: Shop) -> None:
