@@ -1,1 +1,1 @@
-"""The command line: the only place where all rooms meet. `poise.cli.app` has the commands."""
+"""The command line: the only place where all rooms meet. `poise.cli.commands` has the commands."""

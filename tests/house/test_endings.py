@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,3 +83,11 @@ def test_a_replay_that_waits_for_a_broker_ends_too(programs: Programs) -> None:
     replay = programs.start("replay", "x.poise", env={"POISE_BROKER__PORT": str(free_port())})
     replay.said("trying again")
     replay.interrupted().in_good_order()
+
+
+def test_ctrl_c_before_anything_has_begun_is_quiet(programs: Programs) -> None:
+    program = programs.start("ingest")
+    time.sleep(1.2)  # the libraries take longer to be read
+    ending = program.interrupted()
+    assert ending.code in (0, 130)
+    assert "Traceback" not in ending.text

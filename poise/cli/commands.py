@@ -1,0 +1,171 @@
+"""The commands of `poise`: their options and help texts; the work is in the modules beside this one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from poise import __version__
+from poise.cli import data as recordings
+from poise.cli import demo as demonstration
+from poise.cli import doctor as examination
+from poise.cli import services
+from poise.cli.running import WRONG, err, leave, out, run
+from poise.cli.settings import load
+from poise.errors import ConfigurationError, PoiseError
+
+app: Final = typer.Typer(
+    help="Posture and load of the upper back after trigger point injections, from small worn motion sensors. "
+    "Research and education software: it measures and reminds.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[Path | None, typer.Option(help="Folder for the database, spools and calibrations.")]
+Patient = Annotated[str | None, typer.Option(help="The wearer's pseudonym, for example P-0142.")]
+PagesPort = Annotated[int, typer.Option(help="Port of the pages, on this machine only.", min=1, max=65535)]
+Script = Annotated[
+    str, typer.Option(help="What the simulated wearer does: desk, distractors, short, or a file.")
+]
+Seed = Annotated[
+    int, typer.Option(help="Decides everything that is random about the simulated wearer.", min=0)
+]
+
+
+@app.command()
+def demo(
+    port: PagesPort = 8080,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="No pages; print an account at the end.")
+    ] = False,
+    seconds: Annotated[float | None, typer.Option(help="How long a headless run takes.", min=1)] = None,
+    data: Data = None,
+    script: Script = "desk",
+    seed: Seed = 1,
+) -> None:
+    """Show everything with a simulated wearer; nothing else has to be installed or running."""
+    options = demonstration.Options(data, port, script, seed, headless, seconds)
+    leave(run(demonstration.demonstrate(options, load())))
+
+
+@app.command()
+def gateway(
+    sensor: Annotated[
+        list[str] | None, typer.Option(help="A sensor and where it is worn: D4:22:CD:00:00:01=head.")
+    ] = None,
+    patient: Patient = None,
+    data: Data = None,
+    hci: Annotated[str, typer.Option(help="A controller without the system's Bluetooth, e.g. usb:0.")] = "",
+    simulated: Annotated[bool, typer.Option("--simulated", help="The sensors are virtual: say so.")] = False,
+) -> None:
+    """Read the worn sensors, keep their samples safe and send them on."""
+    settings = load(patient=patient, data=data, sensors=_sensors(sensor))
+    leave(run(services.gateway(settings, hci, "simulated" if simulated else "worn")))
+
+
+@app.command()
+def ingest(data: Data = None) -> None:
+    """Store and judge what arrives at the broker."""
+    leave(run(services.ingest(load(data=data))))
+
+
+@app.command()
+def pages(port: PagesPort = 8080, data: Data = None) -> None:
+    """Serve the pages on this machine."""
+    leave(run(services.pages(load(data=data), port)))
+
+
+@app.command()
+def broker(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 1883) -> None:
+    """Run a small MQTT broker for trying out."""
+    leave(run(services.broker(port)))
+
+
+@app.command()
+def room(
+    hci: Annotated[
+        str, typer.Option(help="Where a gateway finds the controller.")
+    ] = "tcp-server:127.0.0.1:9100",
+    control: Annotated[
+        int, typer.Option(help="Port for orders such as drop and vanish; 0 for any.", min=0, max=65535)
+    ] = 0,
+    script: Script = "desk",
+    seed: Seed = 1,
+) -> None:
+    """Offer virtual sensors to a gateway: poise gateway --hci tcp-client:127.0.0.1:9100 --simulated."""
+    leave(run(services.room(hci, control, script, seed)))
+
+
+@app.command()
+def simulate(
+    file: Annotated[Path, typer.Argument(help="The recording to write, for example day.poise.")],
+    script: Script = "desk",
+    seed: Seed = 1,
+    seconds: Annotated[
+        float | None, typer.Option(help="How long; the script's length by default.", min=1)
+    ] = None,
+    patient: Patient = None,
+) -> None:
+    """Write a recording of a simulated wearer, and the truth about it."""
+    leave(_say(lambda: recordings.simulate(file, script, seed, seconds, patient or "P-SIM")))
+
+
+@app.command()
+def record(
+    file: Annotated[Path, typer.Argument(help="The recording to write.")], patient: Patient = None
+) -> None:
+    """Write what a wearer's sensors send into a recording."""
+    leave(run(recordings.record(file, load(patient=patient))))
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="The recording to play.")],
+    speed: Annotated[
+        float, typer.Option(help="Times as fast as it was; 0 as fast as possible.", min=0)
+    ] = 1.0,
+    now: Annotated[
+        bool, typer.Option("--now", help="As if it happened now; else times stay as they were.")
+    ] = False,
+    patient: Patient = None,
+    data: Data = None,
+) -> None:
+    """Publish a recording along the same path as worn sensors."""
+    settings = load(data=data)
+    leave(run(recordings.play(file, speed, settings, as_if_now=now, patient=patient or "")))
+
+
+@app.command()
+def doctor(port: PagesPort = 8080, data: Data = None) -> None:
+    """Say what is there, what is missing, and what mends it."""
+    leave(run(examination.examine(load(data=data), port)))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    out.print(__version__)
+
+
+def main() -> None:
+    """Run `poise`; a known error ends it with its sentence."""
+    leave(_say(lambda: app(standalone_mode=True)))
+
+
+def _say(work: Callable[[], int | None]) -> int:
+    try:
+        return work() or 0
+    except PoiseError as exc:
+        err.print(f"poise: {exc}", soft_wrap=True, markup=False)
+        return WRONG
+
+
+def _sensors(given: list[str] | None) -> dict[str, str] | None:
+    if not given:
+        return None
+    pairs = [entry.partition("=") for entry in given]
+    if wrong := [address for address, sign, segment in pairs if not (address and sign and segment)]:
+        raise ConfigurationError(f"--sensor {wrong[0]}: write it as ADDRESS=segment, e.g. …:01=head")
+    return {address: segment for address, _, segment in pairs}
