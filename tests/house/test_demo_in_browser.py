@@ -48,7 +48,7 @@ def page() -> Iterator[Page]:
         servers.missing("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
-        yield browser.new_page(viewport={"width": 1280, "height": 1000})
+        yield browser.new_page(viewport={"width": 1280, "height": 930})
         browser.close()
 
 
@@ -69,4 +69,4 @@ def test_the_figure_moves_and_the_first_episode_appears_within_a_minute(address:
     assert time.monotonic() - began < FIRST_EPISODE_S
     expect(page.get_by_text(re.compile("^forward head$", re.IGNORECASE)).first).to_be_visible()
     if folder := os.environ.get("POISE_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / "demo.png", full_page=True)
+        page.screenshot(path=Path(folder) / "demo.png")
