@@ -217,7 +217,8 @@ class Bridge:
     async def _look_for_stall(self) -> None:
         """Ask with the oldest message whether ingest is there, when it has said nothing for long."""
         silent_s = self._now_s() - self._progress_s
-        patience_s = self._pace.stall_s if self._answered else self._patience_s
+        answered = self._answered
+        patience_s = self._pace.stall_s if answered else self._patience_s
         if not self._outstanding or silent_s < patience_s or not self._link.connected:
             return
         self._progress_s = self._now_s()
@@ -225,7 +226,9 @@ class Bridge:
         if not oldest:
             self._outstanding.clear()  # confirmed while they were being sent
             return
-        if self._answered:
+        if self._answered and not answered:
+            return  # the answer came while the disk was being asked
+        if answered:
             log.warning("nothing was confirmed for %.0f s; the spool keeps everything", silent_s)
         self._answered = False
         self._patience_s = min(2 * patience_s, self._pace.stall_s)
