@@ -107,8 +107,7 @@ async def _worn(
     settings: Settings, broker: EmbeddedBroker, virtual: VirtualWearer, *, drain_s: float = parts.DRAIN_S
 ) -> AsyncIterator[tuple[RadioRoom, int]]:
     """Let the virtual wearer wear sensors, and a gateway in the same radio room listen to them."""
-    drift = {name: sensor.imperfections.clock_ppm for name, sensor in virtual.sensors.items()}
-    async with RadioRoom(virtual, DEFAULT_SEGMENTS, drift_ppm=drift) as room:
+    async with RadioRoom(virtual, DEFAULT_SEGMENTS, drift_ppm=virtual.drift_ppm) as room:
         began_us = parts.now_us()
         async with (
             room.central() as backend,

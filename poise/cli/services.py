@@ -83,9 +83,8 @@ async def _wear(settings: Settings, backend: Backend | None, origin: str) -> int
 async def room(transport: str, control_port: int, script: str, seed: int) -> int:
     """Offer virtual sensors on a simulated radio to a gateway in another process."""
     virtual = VirtualWearer(script, seed=seed)
-    drift = {name: sensor.imperfections.clock_ppm for name, sensor in virtual.sensors.items()}
     async with (
-        RadioRoom(virtual, DEFAULT_SEGMENTS, drift_ppm=drift, patient=True) as furnished,
+        RadioRoom(virtual, DEFAULT_SEGMENTS, drift_ppm=virtual.drift_ppm, patient=True) as furnished,
         serve_room(furnished, transport, control_port) as port,
     ):
         out.print(f"Radio room at {transport}, control port {port}. Worn:")
