@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from analytics.rules import DEFAULT_PLAN, Plan
+from analytics.posture.rules import DEFAULT_PLAN, Plan
 from analytics.run import Run
 from poise.calibration import Calibration
 from poise.results import Episode, Exposure, Results

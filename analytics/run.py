@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from analytics.angles import axes, inclination
-from analytics.episodes import EpisodeTracker, Hysteresis
-from analytics.grid import Grid
-from analytics.rules import Deviation, Plan, Worn, deviations, measures
-from analytics.seconds import Seconds
+from analytics.motion.angles import axes, inclination
+from analytics.motion.grid import Grid
+from analytics.posture.episodes import EpisodeTracker, Hysteresis
+from analytics.posture.rules import Deviation, Plan, Worn, deviations, measures
+from analytics.posture.seconds import Seconds
 from poise.calibration import Calibration
 from poise.results import GRID_US, QUARTER_S, SPINE_KINDS, Episode, Exposure, Kind, PostureFrames, Results
 from poise.samples import Bools, Floats, ImuBatch, Int64s

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from vqf import VQF
 
-from analytics.angles import unit
-from analytics.orientation import up_in_sensor
+from analytics.motion.angles import unit
+from analytics.motion.orientation import up_in_sensor
 from analytics.pipeline import Pipeline
 from poise.calibration import Alignment, Calibration, Verdict
 from poise.results import GRID_US

@@ -2,7 +2,7 @@
 
 Data: the sitting recordings (Nariman Ahmed and others, CC BY 4.0), beside the project; C7, T4, T12, lumbar.
 Rival: always answering the commonest posture. Nothing is fitted: the thresholds are those of
-`analytics.rules`, halved where a held trial needs no safety against flicker.
+`analytics.posture.rules`, halved where a held trial needs no safety against flicker.
 """
 
 import sys
@@ -15,9 +15,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import sitting_recordings as sitting
 
-from analytics.calibration import calibrate
 from analytics.pipeline import Pipeline, joined
-from analytics.rules import DEFAULT_PLAN, Plan, Worn, deviations
+from analytics.posture.rules import DEFAULT_PLAN, Plan, Worn, deviations
+from analytics.wearing.calibration import calibrate
 from poise.calibration import Calibration
 from poise.results import Kind
 from poise.samples import Floats, ImuBatch

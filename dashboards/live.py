@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from analytics.rules import DEFAULT_PLAN, Plan, Worn, deviations, measures
+from analytics.posture.rules import DEFAULT_PLAN, Plan, Worn, deviations, measures
 from dashboards.palette import Tone, tone_of
 from dashboards.words import NO_DATA_AFTER_S, held
 from ingest.reading import Series

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Final
 
-from analytics.rules import DEFAULT_PLAN, Worn, unseen
+from analytics.posture.rules import DEFAULT_PLAN, Worn, unseen
 from dashboards import charts, figure, words
 from dashboards.elements import LiveFigure, attribute, card, data_table, put, tag
 from dashboards.live import LivePosture

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analytics.rules import MEASURES
+from analytics.posture.rules import MEASURES
 from dashboards import words
 from dashboards.figure import Angles
 from dashboards.live import TRACE_S

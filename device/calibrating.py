@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import numpy as np
 
-from analytics.angles import unit
-from analytics.calibration import calibrate
-from analytics.orientation import Orientation
+from analytics.motion.angles import unit
+from analytics.motion.orientation import Orientation
+from analytics.wearing.calibration import calibrate
 from poise.calibration import Calibration, Verdict
 from poise.errors import CalibrationError
 from poise.samples import Floats, ImuBatch, SampleMessage

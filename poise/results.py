@@ -104,7 +104,7 @@ class Second:
     Attributes:
         t_s: UTC s, the second's beginning.
         stream: a segment ("head": its sagittal inclination), "<segment>.frontal", or a measure such as
-            "neck" (`analytics.rules`); all in rad.
+            "neck" (`analytics.posture.rules`); all in rad.
         mean: mean over the frames seen, rad.
         low: least, rad.
         high: greatest, rad.

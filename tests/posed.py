@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from analytics.calibration import calibrate
+from analytics.wearing.calibration import calibrate
 from poise.calibration import Calibration
 from poise.samples import ImuBatch, Scale, quantise, regular_times
 

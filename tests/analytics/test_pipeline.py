@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from analytics.pipeline import Pipeline, joined
-from analytics.rules import MEASURES
+from analytics.posture.rules import MEASURES
 from poise.results import GRID_US, Episode, Kind, Results
 from poise.samples import ImuBatch
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analytics.angles import axes
+from analytics.motion.angles import axes
 from device.calibrating import CalibrationWatch, Step
 from device.wearer.wearer import Wearer
 from poise.calibration import Calibration, Verdict

@@ -21,7 +21,7 @@ OWNERS = {
     "amqtt": ("ingest/embedded.py",),
     "influxdb_client": ("ingest/influx.py",),
     "sqlite3": ("ingest/sqlite.py", "device/spool.py"),
-    "vqf": ("analytics/orientation.py",),
+    "vqf": ("analytics/motion/orientation.py",),
     "bumble": ("device/radio/",),
     "bleak": ("device/ble.py", "device/radio/"),
     "nicegui": ("dashboards/",),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sitting_recordings as sitting
 
-from analytics.calibration import calibrate
+from analytics.wearing.calibration import calibrate
 from device.recording import RecordingHeader, RecordingWriter
 from ingest.embedded import EmbeddedBroker
 from poise.calibration import Calibration, Verdict

@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from analytics.angles import unit
-from analytics.orientation import Orientation, UpTrack
+from analytics.motion.angles import unit
+from analytics.motion.orientation import Orientation, UpTrack
 from poise.results import GRID_US
 from poise.samples import Floats, ImuBatch, Int64s
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from analytics.rules import Deviation, Plan
+from analytics.posture.rules import Deviation, Plan
 from poise.results import GRID_US, QUARTER_S, Episode, Kind
 from poise.samples import Bools, Int64s
 

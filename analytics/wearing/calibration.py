@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from analytics.angles import unit
-from analytics.orientation import Orientation
+from analytics.motion.angles import unit
+from analytics.motion.orientation import Orientation
 from poise.calibration import Alignment, Calibration, Quaternion, Verdict
 from poise.errors import CalibrationError
 from poise.samples import Floats, ImuBatch

@@ -1,0 +1,1 @@
+"""Inclinations to postures, and postures to episodes."""
