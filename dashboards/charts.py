@@ -24,7 +24,14 @@ _ROW_KINDS: Final = {
     "back and neck": frozenset(
         {Kind.FORWARD_HEAD, Kind.LOOKING_DOWN, Kind.SLOUCH, Kind.HIP_LEAN, Kind.SIDE_BEND}
     ),
-    "shoulders": frozenset({Kind.ROUNDED_SHOULDER_LEFT, Kind.ROUNDED_SHOULDER_RIGHT}),
+    "shoulders": frozenset(
+        {
+            Kind.ROUNDED_SHOULDER_LEFT,
+            Kind.ROUNDED_SHOULDER_RIGHT,
+            Kind.RAISED_SHOULDER_LEFT,
+            Kind.RAISED_SHOULDER_RIGHT,
+        }
+    ),
 }
 
 

@@ -21,7 +21,14 @@ TRACE_S: Final = 120
 _LAPSE_US: Final = 1_000_000
 """A posture whose rule fails for less than this still counts as held, so that the seconds do not flicker."""
 _KINDS: Final[Mapping[str, Kind]] = {str(kind): kind for kind in Kind}
-_ORDER: Final = (*SPINE_KINDS, Kind.SIDE_BEND, Kind.ROUNDED_SHOULDER_LEFT, Kind.ROUNDED_SHOULDER_RIGHT)
+_ORDER: Final = (
+    *SPINE_KINDS,
+    Kind.SIDE_BEND,
+    Kind.ROUNDED_SHOULDER_LEFT,
+    Kind.ROUNDED_SHOULDER_RIGHT,
+    Kind.RAISED_SHOULDER_LEFT,
+    Kind.RAISED_SHOULDER_RIGHT,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ _HELD: Final = {
     Kind.SIDE_BEND: "Leaning {deg}° to the side",
     Kind.ROUNDED_SHOULDER_LEFT: "Left shoulder {deg}° forward of your upright",
     Kind.ROUNDED_SHOULDER_RIGHT: "Right shoulder {deg}° forward of your upright",
+    Kind.RAISED_SHOULDER_LEFT: "Left shoulder about {deg}° raised, an estimate",
+    Kind.RAISED_SHOULDER_RIGHT: "Right shoulder about {deg}° raised, an estimate",
 }
 
 

@@ -1,6 +1,7 @@
 """What the analytics conclude: posture frames, seconds, episodes and exposure."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -25,7 +26,29 @@ class Kind(StrEnum):
     SIDE_BEND = "side_bend"
     ROUNDED_SHOULDER_LEFT = "rounded_shoulder_left"
     ROUNDED_SHOULDER_RIGHT = "rounded_shoulder_right"
+    RAISED_SHOULDER_LEFT = "raised_shoulder_left"
+    RAISED_SHOULDER_RIGHT = "raised_shoulder_right"
 
+
+class Activity(StrEnum):
+    """What the wearer is doing, as far as sensors on the upper body tell (docs/postures.md)."""
+
+    UNKNOWN = "unknown"
+    SITTING = "sitting"
+    STANDING = "standing"
+    UPRIGHT = "upright"
+    """Sitting or standing: not told apart."""
+    WALKING = "walking"
+    LYING = "lying"
+    MOVING = "moving"
+    """Changing place or stance, reaching, turning round: nothing that is held."""
+    NOT_WORN = "not_worn"
+
+
+ACTIVITIES: Final = tuple(Activity)
+"""`PostureFrames.activity` holds indices into this."""
+JUDGED: Final = (Activity.SITTING, Activity.STANDING, Activity.UPRIGHT, Activity.UNKNOWN)
+"""Posture is judged in these only."""
 
 SPINE_KINDS: Final = (Kind.HIP_LEAN, Kind.SLOUCH, Kind.FORWARD_HEAD, Kind.LOOKING_DOWN)
 """At most one of these holds at a moment; the first that applies."""
@@ -39,6 +62,8 @@ KIND_TEXT: Final = {
     Kind.SIDE_BEND: "side bend",
     Kind.ROUNDED_SHOULDER_LEFT: "rounded shoulder, left",
     Kind.ROUNDED_SHOULDER_RIGHT: "rounded shoulder, right",
+    Kind.RAISED_SHOULDER_LEFT: "raised shoulder, left (estimate)",
+    Kind.RAISED_SHOULDER_RIGHT: "raised shoulder, right (estimate)",
 }
 
 
@@ -72,6 +97,7 @@ class PostureFrames:
         frontal: (n, m) rad, to the right positive.
         kinds: the columns of `held`.
         held: (n, k) bool, the kind's rule holds at this moment, before any dwell.
+        activity: (n,) int8, indices into `ACTIVITIES`.
     """
 
     run_us: int
@@ -82,6 +108,7 @@ class PostureFrames:
     frontal: Floats
     kinds: tuple[Kind, ...]
     held: NDArray[np.bool_]
+    activity: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
 
     def __len__(self) -> int:
         return len(self.t_us)
@@ -140,6 +167,9 @@ class Episode:
         calibration: the calibration it was judged with.
         sensors: the segments that it rests on.
         remarks: what could not be seen: "thorax unseen", "lumbar unseen".
+        dose_rad_s: severity: the deviation summed over the time in which the rule held, rad·s.
+        activity: what the wearer did for the most of it.
+        coverage: share of the time from start to newest frame in which its sensors were seen, 0 to 1.
     """
 
     id: str
@@ -154,6 +184,14 @@ class Episode:
     calibration: str
     sensors: tuple[str, ...]
     remarks: tuple[str, ...] = ()
+    dose_rad_s: float = 0.0
+    activity: Activity = Activity.UNKNOWN
+    coverage: float = 1.0
+
+    @property
+    def degree_minutes(self) -> float:
+        """Severity in degree-minutes."""
+        return math.degrees(self.dose_rad_s) / 60
 
     @property
     def duration_s(self) -> float:
