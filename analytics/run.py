@@ -56,11 +56,11 @@ class Run:
         )
 
     def _conclude(self, *, everything: bool, remarks: tuple[tuple[str, int], ...]) -> Results:
-        segments = tuple(sorted(self._grid.tracks))
-        frames, ups = self._grid.rows(segments, everything=everything)
-        if len(frames) == 0:
+        moments = self._grid.moments(everything=everything)
+        segments, frames = moments.segments, moments.frames
+        if len(moments) == 0:
             return Results(remarks=remarks)
-        sagittal, frontal = self._angles(segments, ups)
+        sagittal, frontal = self._angles(segments, moments.up)
         worn = self._worn(segments)
         found = deviations(sagittal, frontal, worn, self._plan)
         held = self._held(found)

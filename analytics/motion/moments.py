@@ -18,7 +18,7 @@ class Moments:
             its own that drifts.
         up: (n, m, 3) earth's up in the sensor frame S.
         rate: (n, m) rms angular rate within the tenth of a second, rad/s, with the gyroscope's bias.
-        force: (n, m) mean length of the specific force (9.81 at rest), m/s².
+        force: (n, m) rms length of the specific force (9.81 at rest) within the tenth of a second, m/s².
         shake: (n, m) standard deviation of the specific force's vector within the tenth of a second, m/s².
     """
 

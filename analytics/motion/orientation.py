@@ -1,36 +1,47 @@
-"""One sensor's samples to its inclination: where up is, seen from the sensor.
+"""One sensor's samples to its orientation: where up is, seen from the sensor, and a heading that drifts.
 
 The filter is VQF without magnetometer (Laidig and Seel, Information Fusion 2023,
 doi:10.1016/j.inffus.2022.10.014): inclination good to about 1° all day, heading unknown. Only the third row
-of the rotation, the earth's up in the sensor frame, is used.
+of the rotation, the earth's up in the sensor frame, is trusted; the heading is used over seconds.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
 from vqf import VQF
 
-from poise.samples import Bools, Floats, ImuBatch, Int64s
+from poise.samples import Bools, Floats, ImuBatch, Int64s, SampleFlag
 
 FILLED_GAP_US: Final = 1_000_000
 """A gap up to this is bridged by a straight line of samples; after a longer one the filter starts again and
 keeps its bias. One second is a third of the filter's time constant (tauAcc 3 s): little can drift in it."""
+SAME_RATE: Final = 0.02
+"""A period that differs less than this share is the same sensor's clock; more is another rate."""
+_CARRIED: Final = ("gyrQuat", "accQuat", "bias", "biasP")
+"""What of the filter's state does not depend on its rate."""
 
 
 @dataclass(frozen=True, slots=True)
-class UpTrack:
-    """Where up is, seen from one sensor.
+class Track:
+    """One sensor's orientation at its own samples.
 
     Attributes:
         t_us: (n,) int64 UTC µs, increasing.
-        up: (n, 3) unit vectors, earth's up in the sensor frame S.
+        q_earth_from_sensor: (n, 4) w, x, y, z; the earth frame's heading is arbitrary and drifts.
         jump: (n,) bool, a gap lies before this sample: nothing may be interpolated across it.
+        taken: (k,) bool, which of the batch's samples these are; the others were not newer than the last.
     """
 
     t_us: Int64s
-    up: Floats
+    q_earth_from_sensor: Floats
     jump: Bools
+    taken: Bools
+
+    @property
+    def up(self) -> Floats:
+        """(n, 3) unit vectors, earth's up in the sensor frame S."""
+        return up_in_sensor(self.q_earth_from_sensor)
 
 
 class Orientation:
@@ -49,20 +60,46 @@ class Orientation:
         """UTC µs of the newest sample taken, None before the first."""
         return self._last_us
 
-    def update(self, batch: ImuBatch) -> UpTrack:
-        """Return where up was at each sample of `batch`; samples not newer than the last are left out."""
+    def update(self, batch: ImuBatch) -> Track:
+        """Return the orientation at each sample of `batch`; samples not newer than the last are left out."""
         t_us, acc, gyr = batch.t_us, batch.acc_si, batch.gyr_si
-        if self._last_us is not None and t_us[0] <= self._last_us:
-            fresh = t_us > self._last_us
-            t_us, acc, gyr = t_us[fresh], acc[fresh], gyr[fresh]
+        taken = np.ones(len(t_us), np.bool_)
+        if self._last_us is not None and len(t_us) and t_us[0] <= self._last_us:
+            taken = t_us > self._last_us
+            t_us, acc, gyr = t_us[taken], acc[taken], gyr[taken]
         jump = np.zeros(len(t_us), np.bool_)
         if len(t_us) == 0:
-            return UpTrack(t_us, np.zeros((0, 3)), jump)
+            return Track(t_us, np.zeros((0, 4)), jump, taken)
+        if batch.flags is not None:
+            self._mend(batch.flags[taken], acc, gyr)
+        self._keep_rate(batch.period_ns)
         filled = self._bridge(int(t_us[0]), acc[0], gyr[0])
         jump[0] = self._last_us is None or filled != 0
-        up = self._run(acc, gyr)
+        q = self._run(acc, gyr)
         self._last_us, self._last_acc, self._last_gyr = int(t_us[-1]), acc[-1].copy(), gyr[-1].copy()
-        return UpTrack(t_us, up, jump)
+        return Track(t_us, q, jump, taken)
+
+    def _mend(self, flags: Any, acc: Floats, gyr: Floats) -> None:
+        """Put the last good value where a value was not a number, which arrives as a flagged zero.
+
+        A value clipped at the end of its range is the best guess there is, and stays.
+        """
+        for values, flag, last in (
+            (acc, SampleFlag.CLIPPED_ACC, self._last_acc),
+            (gyr, SampleFlag.CLIPPED_GYR, self._last_gyr),
+        ):
+            unknown = ((flags & flag) != 0) & ~values.any(axis=1)
+            if unknown.any():
+                good = np.maximum.accumulate(np.where(unknown, -1, np.arange(len(values))))
+                values[:] = np.where((good >= 0)[:, None], values[np.maximum(good, 0)], last)
+
+    def _keep_rate(self, period_ns: int) -> None:
+        """Go on at another sampling rate with the same attitude and bias."""
+        if abs(period_ns - self._period_ns) <= SAME_RATE * self._period_ns:
+            return
+        before = self._filter.state
+        self._period_ns, self._filter = period_ns, VQF(period_ns * 1e-9)
+        self._filter.state = self._filter.state | {name: before[name] for name in _CARRIED}
 
     def _bridge(self, first_us: int, acc: Floats, gyr: Floats) -> int:
         """Return how many samples were filled in before `first_us`; -1 if the filter was started again."""
@@ -81,8 +118,31 @@ class Orientation:
         return missing
 
     def _run(self, acc: Floats, gyr: Floats) -> Floats:
-        quat = self._filter.updateBatch(np.ascontiguousarray(gyr), np.ascontiguousarray(acc))["quat6D"]
-        return up_in_sensor(quat)
+        found = self._filter.updateBatch(np.ascontiguousarray(gyr), np.ascontiguousarray(acc))
+        q: Floats = found["quat6D"]
+        return q
+
+    def to_state(self) -> tuple[int, int | None, Floats, Floats, Floats]:
+        """Return all there is to go on from: period, time, last sample, and the filter's numbers in order."""
+        numbers = [np.ravel(value) for _, value in sorted(self._filter.state.items())]
+        flat = np.concatenate(numbers).astype(np.float64)
+        return self._period_ns, self._last_us, self._last_acc, self._last_gyr, flat
+
+    @classmethod
+    def from_state(cls, state: tuple[int, int | None, Floats, Floats, Floats]) -> Self:
+        """Return an orientation that goes on with the same bits."""
+        self = cls(state[0])
+        _, self._last_us, self._last_acc, self._last_gyr, flat = state
+        at, rebuilt = 0, {}
+        for name, like in sorted(self._filter.state.items()):
+            size = np.size(like)
+            part = flat[at : at + size]
+            rebuilt[name] = part if np.ndim(like) else type(like)(part[0])
+            at += size
+        if at != len(flat):
+            raise ValueError("the filter's state has another length")
+        self._filter.state = rebuilt
+        return self
 
 
 def _between(before: Floats, after: Floats, share: Floats) -> Floats:
@@ -90,9 +150,13 @@ def _between(before: Floats, after: Floats, share: Floats) -> Floats:
 
 
 def up_in_sensor(q_earth_from_sensor: Floats) -> Floats:
-    """Return (n, 3) earth's up in the sensor frame for (n, 4) quaternions w, x, y, z.
+    """Return (…, 3) earth's up in the sensor frame for (…, 4) quaternions w, x, y, z.
 
     Element by element and without matrix products, whose rounding would depend on the batch's length.
     """
-    w, x, y, z = q_earth_from_sensor.T
-    return np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=1)
+    w, x, y, z = (q_earth_from_sensor[..., i] for i in range(4))
+    up = np.empty((*w.shape, 3))
+    up[..., 0] = 2 * (x * z - w * y)
+    up[..., 1] = 2 * (y * z + w * x)
+    up[..., 2] = 1 - 2 * (x * x + y * y)
+    return up
