@@ -1,4 +1,4 @@
-"""How much a sensor moves within each tenth of a second, from sums of whole counts: any chunking, same bits."""
+"""How much a sensor moves within each tenth of a second: sums of whole counts, so any chunking will do."""
 
 from typing import Final
 
