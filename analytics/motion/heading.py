@@ -35,7 +35,7 @@ def from_segment(q_earth_from_sensor: Floats, q_sensor_from_segment: Quaternion)
 def heading(q_earth_from_segment: Floats) -> Floats:
     """Return the heading (...) rad in (-π, π], to the left positive, for quaternions (..., 4).
 
-    It is the `heading` of docs/frames.md, R(E from B) = Rz(heading) Rx(frontal) Ry(sagittal): the direction of
+    It is that of docs/frames.md, R(E from B) = Rz(heading) Rx(frontal) Ry(sagittal): the direction of
     the segment's left axis, and so untouched by any bow, however deep. NaN where that axis is nearly vertical
     (lying on the side) or the segment is unseen.
     """
