@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
+from analytics import state
 from analytics.posture.rules import DEFAULT_PLAN, Plan
 from analytics.run import Run
 from poise.calibration import Calibration
@@ -70,6 +71,19 @@ class Pipeline:
                 self._run = Run(first_us, self._calibration, self._plan)
             parts.append(self._run.update(piece))
         return joined(parts)
+
+    def save(self) -> bytes:
+        """Return the whole state; the analysis goes on from it with the same bits, in another process too."""
+        return state.save(self)
+
+    @classmethod
+    def restore(cls, data: bytes) -> Self:
+        """Return the pipeline that was saved.
+
+        Raises:
+            StateError: if the bytes are damaged or another version's: begin a new run, and report it.
+        """
+        return state.restore(data, cls)
 
     def finish(self) -> Results:
         """End the run: close what is open and return it."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from analytics.motion.angles import axes, inclination
+from analytics.motion.faults import Faults
 from analytics.motion.grid import Grid
 from analytics.posture.episodes import EpisodeTracker, Hysteresis
 from analytics.posture.rules import Deviation, Plan, Worn, deviations, measures
@@ -37,11 +38,12 @@ class Run:
 
     def update(self, batches: Iterable[ImuBatch]) -> Results:
         """Take all sensors' samples of one slice of time."""
-        late = 0
+        faults: list[Faults] = []
         for batch in batches:
-            late += self._grid.add(batch)
+            faults.append(self._grid.add(batch))
             self.last_us = max(self.last_us, int(batch.t_us[-1]))
-        return self._conclude(everything=False, remarks=(("late", late),) if late else ())
+        counts = zip(Faults._fields, map(sum, zip(*faults, strict=True)), strict=True)
+        return self._conclude(everything=False, remarks=tuple((name, n) for name, n in counts if n))
 
     def finish(self) -> Results:
         """End the run."""

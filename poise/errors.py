@@ -11,7 +11,8 @@ PoiseError
 ├── StoreError              a store could not read or write
 │   ├── StoreUnavailableError try again later (server down, disk full)
 │   └── StoreRejectedError    the store refuses this very data: trying again changes nothing
-└── RecordingError          a recording file is not one, or is cut off
+├── RecordingError          a recording file is not one, or is cut off
+└── StateError              the saved state of an analysis cannot be read: a new run begins
 
 A library's own exceptions are turned into one of these in the single file that owns the library.
 """
@@ -78,3 +79,7 @@ class RecordingError(PoiseError):
         """Remember the byte at which it is damaged, if that is known."""
         super().__init__(sentence)
         self.offset = offset
+
+
+class StateError(PoiseError):
+    """The saved state of an analysis cannot be read; a new run begins, and that is reported."""

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from analytics.motion.faults import CLIPPED, Faults, repeats
 from analytics.motion.intensity import SUMS, Intensity, intensities
 from analytics.motion.moments import Moments
 from analytics.motion.orientation import Orientation, Track, up_in_sensor
@@ -26,6 +27,7 @@ class SensorTrack:
         self.scale = batch.scale
         self._orientation = Orientation(batch.period_ns)
         self._intensity = Intensity()
+        self._row = np.zeros((0, 6), np.int16)
         self._t_us = np.zeros(0, np.int64)
         self._q = np.zeros((0, 4))
         self.frames = np.zeros(0, np.int64)
@@ -33,13 +35,19 @@ class SensorTrack:
         self.sums = np.zeros((0, SUMS), np.int64)
         self.ready = -1
 
-    def update(self, batch: ImuBatch) -> int:
-        """Take a batch and return how many of its samples came too late to be used."""
+    def update(self, batch: ImuBatch) -> Faults:
+        """Take a batch and return what was wrong with its samples."""
         track = self._orientation.update(batch)
         n = len(track.t_us)
-        if n:
-            self._resample(track, batch.acc[track.taken], batch.gyr[track.taken])
-        return len(batch) - n
+        if n == 0:
+            return Faults(late=len(batch))
+        whole = n == len(batch)
+        acc, gyr = (batch.acc, batch.gyr) if whole else (batch.acc[track.taken], batch.gyr[track.taken])
+        self._resample(track, acc, gyr)
+        repeated = repeats(np.concatenate([self._row, np.concatenate([acc, gyr], axis=1)]))
+        self._row = np.concatenate([acc[-1:], gyr[-1:]], axis=1)
+        clipped = 0 if batch.flags is None else int(np.count_nonzero(batch.flags[track.taken] & CLIPPED))
+        return Faults(len(batch) - n, clipped, repeated)
 
     def take(self, through: int) -> tuple[Int64s, Floats, Int64s]:
         """Return and forget the frames up to `through`.
@@ -101,8 +109,8 @@ class Grid:
     emitted: int = -1
     first: int = -1
 
-    def add(self, batch: ImuBatch) -> int:
-        """Take a batch and return how many of its samples came too late."""
+    def add(self, batch: ImuBatch) -> Faults:
+        """Take a batch and return what was wrong with its samples."""
         track = self.tracks.get(batch.segment)
         if track is None or (track.sensor, track.scale) != (batch.sensor, batch.scale):
             track = self.tracks[batch.segment] = SensorTrack(batch)

@@ -1,28 +1,19 @@
 """The laws of docs/postures.md, on bodies whose angles are known exactly."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import posed
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from posed_minute import MOUNTS, NOISY, SECONDS, chunked, leans, stored
 from scipy.spatial.transform import Rotation
 
 from analytics.pipeline import Pipeline, joined
 from analytics.posture.rules import MEASURES
 from poise.results import GRID_US, Episode, Kind, Results
 from poise.samples import ImuBatch
-
-SECONDS = 60
-FORWARD_HEAD = {"head": [(10, 4)], "c7": [(10, 18), (45, 0)], "t4": [(10, 3)], "lumbar": [(0, 0)]}
-SHOULDERS = {"scapula_left": [(0, 0)], "scapula_right": [(12, 19), (40, 0)]}
-
-
-def leans(script: dict[str, list[tuple[float, float]]] | None = None) -> dict[str, np.ndarray]:
-    chosen = FORWARD_HEAD | SHOULDERS | (script or {})
-    return {segment: posed.eased(targets, SECONDS) for segment, targets in chosen.items()}
 
 
 def run(batches: list[ImuBatch], *, pipeline: Pipeline | None = None) -> Results:
@@ -77,30 +68,6 @@ def test_uncalibrated_frames_have_no_angles_and_no_episodes() -> None:
     assert not results.episodes
     assert not results.seconds
     assert all(np.isnan(frames.sagittal).all() and frames.calibration == "" for frames in results.frames)
-
-
-def chunked(batches: list[ImuBatch], cuts: list[int]) -> list[list[ImuBatch]]:
-    edges = [0, *sorted(set(cuts)), len(batches[0])]
-    return [[b.part(i, j) for b in batches] for i, j in pairwise(edges) if j > i]
-
-
-def stored(parts: list[Results]) -> tuple[object, ...]:
-    whole = joined(parts)
-    frames = [f for f in whole.frames if len(f)]
-    columns = ("t_us", "sagittal", "frontal", "held")
-    return (
-        *(np.concatenate([getattr(f, name) for f in frames]).tobytes() for name in columns),
-        sorted(whole.seconds, key=lambda s: (s.t_s, s.stream)),
-        sorted(whole.episodes, key=lambda e: e.id),
-        sorted(whole.exposures, key=lambda x: (x.quarter_s, x.run_us, x.kind)),
-    )
-
-
-NOISY = [
-    posed.batch(segment, lean, mount=Rotation.random(rng=i), noise=0.3)
-    for i, (segment, lean) in enumerate(leans().items())
-]
-MOUNTS = {segment: Rotation.random(rng=i) for i, segment in enumerate(leans())}
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,0 +1,29 @@
+"""What can be wrong with samples: counted and reported, never hidden."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from poise.samples import Int16s, SampleFlag
+
+CLIPPED: Final = SampleFlag.CLIPPED_ACC | SampleFlag.CLIPPED_GYR
+
+
+class Faults(NamedTuple):
+    """How many samples were out of order; every one of them is stored all the same.
+
+    Attributes:
+        late: not newer than the sensor's last one, not used.
+        clipped: beyond the sensor's range or not a number (`SampleFlag`); where there is no value at all the
+            filter holds the last good one.
+        repeated: bit for bit the row before: a logger that filled a gap, or a sensor that hangs.
+    """
+
+    late: int = 0
+    clipped: int = 0
+    repeated: int = 0
+
+
+def repeats(rows: Int16s) -> int:
+    """Return how many of the rows (n, 6), from the second on, are the row before them."""
+    return int(np.count_nonzero((rows[1:] == rows[:-1]).all(axis=1)))
