@@ -1,65 +1,123 @@
-"""Held rules to episodes: hysteresis, dwell, recovery, and the time spent in them by quarter of an hour.
+"""Held rules to episodes: dwell, recovery, severity, context, and the time in them by quarter of an hour.
 
-Angles are summed as whole microradians, so that the means are the same for any chunking.
+Angles are summed as whole microradians and all else as counts of frames: any chunking gives the same bits.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analytics.posture.rules import Deviation, Plan
-from poise.results import GRID_US, QUARTER_S, Episode, Kind
+from analytics.posture import hysteresis
+from analytics.posture.plan import Plan
+from analytics.posture.worn import Deviation
+from poise.results import ACTIVITIES, GRID_US, JUDGED, QUARTER_S, Activity, Episode, Kind
 from poise.samples import Bools, Int64s
 
+Activities = NDArray[np.int8]
+FRAMES_PER_QUARTER: Final = QUARTER_S * 1_000_000 // GRID_US
 _MICRO: Final = 1e6
-_FRAMES_PER_QUARTER: Final = QUARTER_S * 1_000_000 // GRID_US
+_UNKNOWN: Final = ACTIVITIES.index(Activity.UNKNOWN)
+_JUDGED: Final = np.array([activity in JUDGED for activity in ACTIVITIES])
+
+
+def frames_of(seconds: float) -> int:
+    """Return a time as whole frames of the grid."""
+    return round(seconds * 1e6 / GRID_US)
+
+
+def gate(held: Bools, activity: Activities) -> Bools:
+    """Return `held` (n,) or (n, k), off where posture is not judged: walking, lying and so on."""
+    judged = _JUDGED[activity]
+    return np.asarray(held & (judged if held.ndim == 1 else judged[:, None]), np.bool_)
 
 
 class Hysteresis:
-    """Turns an angle into on and off: on at the threshold, off at the release below it."""
+    """One rule's hysteresis over frames without a gap."""
 
     def __init__(self, release: float) -> None:
         """Release `release` rad below the threshold."""
-        self._release = release
-        self._on = False
+        self._inner = hysteresis.Hysteresis(1, release, 1)
+        self._frame = 0
 
     def update(self, deviation: Deviation) -> Bools:
-        """Return (n,) bool; NaN and frames that the rule does not allow are off."""
-        angle = np.where(deviation.allowed, deviation.angle, np.nan)
-        with np.errstate(invalid="ignore"):
-            up = angle >= deviation.threshold
-            down = ~(angle >= deviation.threshold - self._release)
-        event = np.where(up, 1, np.where(down, -1, 0))
-        latest = np.maximum.accumulate(np.where(event != 0, np.arange(len(event)), -1))
-        state = np.where(latest >= 0, event[np.maximum(latest, 0)] > 0, self._on)
-        if len(state):
-            self._on = bool(state[-1])
-        return np.asarray(state, np.bool_)
+        """Return (n,) bool; NaN is off."""
+        frames = self._frame + np.arange(len(deviation.angle))
+        self._frame += len(frames)
+        on = self._inner.update(frames, deviation.excess[:, None])[:, 0]
+        return np.asarray(on & np.isfinite(deviation.excess), np.bool_)
 
 
 @dataclass(slots=True)
 class _Spell:
-    """A stretch in which a kind is held, not yet or already an episode; frames are grid indices."""
+    """A stretch in which a kind is held, not yet or already an episode; frames are grid indices.
+
+    Attributes:
+        start: first held frame.
+        last: newest held frame.
+        sensors: what it rests on, as of its start.
+        remarks: what could not be seen, as of its start.
+        held: frames in which the rule held.
+        seen: frames from start to last in which its sensors were seen.
+        since: frames after last in which they were seen.
+        total: sum of the deviation over held frames, µrad.
+        peak: greatest deviation, µrad.
+        detected: the frame at which it became an episode.
+        doing: held frames by activity.
+        quarters: held frames by quarter of an hour.
+    """
 
     start: int
     last: int
+    sensors: tuple[str, ...]
+    remarks: tuple[str, ...]
     held: int = 0
+    seen: int = 0
+    since: int = 0
     total: int = 0
-    peak: int = 0
+    peak: int = -(2**62)
     detected: int | None = None
+    doing: list[int] = field(default_factory=lambda: [0] * len(ACTIVITIES))
     quarters: dict[int, int] = field(default_factory=dict)
 
-    def add(self, frames: Int64s, micro: Int64s, dwell: int) -> None:
+    def add(self, frames: Int64s, micro: Int64s, activity: Activities | None, dwell: int) -> None:
         """Count frames in which the rule held."""
-        if self.detected is None and self.held + len(frames) >= dwell:
-            self.detected = int(frames[dwell - self.held - 1])
-        self.held += len(frames)
+        if self.detected is None:
+            self._detect(frames, dwell)
+        n = len(frames)
+        self.held += n
         self.total += int(micro.sum())
         self.peak = max(self.peak, int(micro.max()))
         self.last = int(frames[-1])
-        for quarter, count in zip(*np.unique(frames // _FRAMES_PER_QUARTER, return_counts=True), strict=True):
-            self.quarters[int(quarter)] = self.quarters.get(int(quarter), 0) + int(count)
+        self._count(frames, activity)
+
+    def _detect(self, frames: Int64s, dwell: int) -> None:
+        """Find the first held frame at which the posture has lasted its dwell and held for half of it."""
+        if int(frames[-1]) - self.start + 1 < dwell:
+            return
+        lasted = frames - self.start + 1
+        count = self.held + 1 + np.arange(len(frames))
+        enough = np.flatnonzero((lasted >= dwell) & (2 * count >= lasted))
+        if len(enough):
+            self.detected = int(frames[enough[0]])
+
+    def _count(self, frames: Int64s, activity: Activities | None) -> None:
+        n = len(frames)
+        if activity is None:
+            self.doing[_UNKNOWN] += n
+        else:
+            for code, count in enumerate(np.bincount(activity, minlength=len(ACTIVITIES)).tolist()):
+                self.doing[code] += count
+        first, last = int(frames[0]) // FRAMES_PER_QUARTER, int(frames[-1]) // FRAMES_PER_QUARTER
+        for quarter in range(first, last + 1):
+            inside = n
+            if first != last:
+                edges = (quarter * FRAMES_PER_QUARTER, (quarter + 1) * FRAMES_PER_QUARTER)
+                inside = int(np.diff(np.searchsorted(frames, edges))[0])
+            if inside:
+                self.quarters[quarter] = self.quarters.get(quarter, 0) + inside
 
 
 class EpisodeTracker:
@@ -68,27 +126,43 @@ class EpisodeTracker:
     def __init__(self, kind: Kind, plan: Plan, run_us: int, calibration: str) -> None:
         """Judge `kind` by the plan's dwell and recovery."""
         self.kind = kind
-        self._dwell = max(1, round(plan.dwell_s * 1e6 / GRID_US))
-        self._recover = round(plan.recover_s * 1e6 / GRID_US)
+        self._dwell, self._recover = max(1, frames_of(plan.dwell_s)), frames_of(plan.recover_s)
         self._run_us, self._calibration = run_us, calibration
         self._spell: _Spell | None = None
-        self._evidence: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self.quarters: dict[int, int] = {}
 
-    def update(self, frames: Int64s, held: Bools, deviation: Deviation) -> list[Episode]:
-        """Take new frames and return the episodes that began, changed or ended, newest state."""
-        self._evidence = (deviation.sensors, deviation.remarks)
+    @property
+    def idle(self) -> bool:
+        """Nothing is open: frames in which nothing is held need not be told."""
+        return self._spell is None
+
+    def update(
+        self, frames: Int64s, held: Bools, deviation: Deviation, activity: Activities | None = None
+    ) -> list[Episode]:
+        """Take new frames and return the episodes that began, changed or ended, newest state.
+
+        Args:
+            frames: (n,) grid indices, increasing.
+            held: (n,) bool, the rule holds and is seen.
+            deviation: its angle (n,), NaN where unseen, and what it rests on.
+            activity: (n,) indices into ACTIVITIES, None where nothing is known of it.
+        """
         changed: list[Episode] = []
-        hits = np.flatnonzero(held)
-        micro = np.rint(np.nan_to_num(deviation.angle) * _MICRO).astype(np.int64)
-        # Frames that are not in the batch (unseen) count as released: what matters is the time between hits.
-        pieces = (
-            np.split(hits, np.flatnonzero(np.diff(frames[hits]) > self._recover) + 1) if len(hits) else []
-        )
-        for piece in pieces:
-            changed += self._close(int(frames[piece[0]]))
-            spell = self._spell = self._spell or _Spell(int(frames[piece[0]]), int(frames[piece[0]]))
-            spell.add(frames[piece], micro[piece], self._dwell)
+        hits = np.flatnonzero(held & np.isfinite(deviation.angle))
+        seen = np.concatenate([[0], np.cumsum(np.isfinite(deviation.angle))])
+        told = 0
+        for piece in self._pieces(frames, hits):
+            first = int(frames[piece[0]])
+            changed += self._close(first)
+            if self._spell is None:
+                self._spell, told = _Spell(first, first, deviation.sensors, deviation.remarks), int(piece[0])
+            micro = np.rint(deviation.angle[piece] * _MICRO).astype(np.int64)
+            doing = None if activity is None else activity[piece]
+            spell, end = self._spell, int(piece[-1]) + 1
+            spell.add(frames[piece], micro, doing, self._dwell)
+            spell.seen, spell.since, told = spell.seen + spell.since + int(seen[end] - seen[told]), 0, end
+        if self._spell:
+            self._spell.since += int(seen[-1] - seen[told])
         if len(frames):
             changed += self._close(int(frames[-1]))
         if self._spell and self._spell.detected is not None and len(hits):
@@ -99,13 +173,25 @@ class EpisodeTracker:
         """End what is open at its last held frame."""
         return self._close(None)
 
-    def seconds(self) -> dict[int, float]:
-        """Return s in recorded episodes so far by quarter (UTC s of its beginning)."""
-        counts = dict(self.quarters)
+    def seconds(self, since_s: int = 0) -> dict[int, float]:
+        """Return s in recorded episodes by quarter (UTC s of its beginning), from `since_s` on."""
+        counts = {quarter: n for quarter, n in self.quarters.items() if quarter * QUARTER_S >= since_s}
         if self._spell and self._spell.detected is not None:
             for quarter, count in self._spell.quarters.items():
-                counts[quarter] = counts.get(quarter, 0) + count
+                if quarter * QUARTER_S >= since_s:
+                    counts[quarter] = counts.get(quarter, 0) + count
         return {quarter * QUARTER_S: count * GRID_US / 1e6 for quarter, count in counts.items()}
+
+    def _pieces(self, frames: Int64s, hits: Int64s) -> Iterator[Int64s]:
+        """Yield the held rows, cut where the posture was left for longer than the recovery time.
+
+        Frames that are not there at all count as left: what matters is the time between held frames.
+        """
+        if len(hits) == 0:
+            return
+        at = frames[hits]
+        cuts = np.flatnonzero(np.diff(at) > self._recover) + 1
+        yield from np.split(hits, cuts) if len(cuts) else (hits,)
 
     def _close(self, now: int | None) -> list[Episode]:
         """End the spell if `now` is beyond its recovery time, or if the run ends (None)."""
@@ -121,17 +207,21 @@ class EpisodeTracker:
 
     def _episode(self, spell: _Spell, *, ended: bool) -> Episode:
         start_us, last_us = spell.start * GRID_US, (spell.last + 1) * GRID_US
+        detected = spell.last if spell.detected is None else spell.detected
         return Episode(
             id=f"{self._run_us}-{self.kind}-{start_us}",
             kind=self.kind,
             run_us=self._run_us,
             start_us=start_us,
-            detected_us=((spell.detected or spell.last) + 1) * GRID_US,
+            detected_us=(detected + 1) * GRID_US,
             end_us=last_us if ended else None,
             last_us=last_us,
             peak_rad=spell.peak / _MICRO,
             mean_rad=spell.total / spell.held / _MICRO,
             calibration=self._calibration,
-            sensors=self._evidence[0],
-            remarks=self._evidence[1],
+            sensors=spell.sensors,
+            remarks=spell.remarks,
+            dose_rad_s=spell.total * GRID_US / 1e12,
+            activity=ACTIVITIES[max(range(len(ACTIVITIES)), key=lambda code: spell.doing[code])],
+            coverage=spell.seen / (spell.last - spell.start + 1),
         )

@@ -1,0 +1,50 @@
+"""When a rule holds and when it no longer does, for all kinds at once."""
+
+from typing import Final
+
+import numpy as np
+
+from poise.samples import Bools, Floats, Int64s
+
+_NEVER: Final = -(2**62)
+
+
+class Hysteresis:
+    """On where a rule is exceeded, off once it falls short by the release; short silences change nothing."""
+
+    def __init__(self, columns: int, release: float, recover: int) -> None:
+        """Begin off.
+
+        Args:
+            columns: how many rules.
+            release: rad below the rule at which it is off.
+            recover: frames of silence that are bridged.
+        """
+        self._release, self._recover = release, recover
+        self._on = np.zeros(columns, np.bool_)
+        self._seen = np.full(columns, _NEVER, np.int64)
+
+    def update(self, frames: Int64s, excess: Floats) -> Bools:
+        """Return (n, k) bool: the rule is on, also while it is unseen for less than the recovery time.
+
+        Args:
+            frames: (n,) grid indices, increasing.
+            excess: (n, k) rad by which each rule is exceeded, NaN where it is unseen.
+        """
+        if len(frames) == 0:
+            return np.zeros(excess.shape, np.bool_)
+        seen = np.isfinite(excess)
+        at = frames[:, None]
+        last = np.maximum.accumulate(np.where(seen, at, self._seen), axis=0)
+        last = np.maximum(last, self._seen)
+        before = np.concatenate([self._seen[None], last[:-1]])
+        up = excess >= 0.0
+        # What was on before a long silence says nothing about after it: on again only above the threshold.
+        silent = at - before > self._recover
+        off = (excess < -self._release) | (silent & ~up)
+        changes = up | off
+        rows = np.where(changes, np.arange(len(frames))[:, None], -1)
+        latest = np.maximum.accumulate(rows, axis=0)
+        on = np.where(latest >= 0, np.take_along_axis(up, np.maximum(latest, 0), axis=0), self._on)
+        self._on, self._seen = on[-1].copy(), last[-1].copy()
+        return np.asarray(on, np.bool_)
