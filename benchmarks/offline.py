@@ -1,0 +1,132 @@
+"""Speed of a re-analysis on one core: hours of wear analysed in a second of computing, against other filters.
+
+Data: a simulated wearer (script desk, seed 1), five sensors (head, C7, T4, both shoulder blades) at 50 Hz, one
+hour, in pieces of ten minutes as a re-analysis reads them from the archive. Every contender gets the same
+pieces, from int16 counts on. Poise does everything: orientation, calibration, activity, postures, episodes,
+seconds, exposure. Rivals compute orientation only: vqf itself (the filter that Poise uses), imufusion, ahrs
+Madgwick, and vqf fed a sample at a time from Python. The slow ones get a shorter part and are scaled.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from vqf import VQF
+
+from analytics.pipeline import Pipeline
+from device.wearer.wearer import Wearer
+from poise.samples import ImuBatch, merge
+
+HOUR_S = 3600
+PIECE_S = 600
+START_US = 1_790_000_000_000_000
+SENSORS = ("head", "c7", "t4", "scapula_left", "scapula_right")
+Piece = tuple[ImuBatch, ...]
+
+
+def pieces(wearer: Wearer, seconds: int) -> list[Piece]:
+    """Return the wearer's samples, a batch a sensor for every ten minutes."""
+    messages = list(wearer.to_messages(START_US, "bench", stop_s=seconds))
+    return [
+        tuple(merge(batches) for batches in zip(*(m.batches for m in messages[i : i + PIECE_S]), strict=True))
+        for i in range(0, len(messages), PIECE_S)
+    ]
+
+
+def poise(data: Sequence[Piece], wearer: Wearer) -> None:
+    """Run everything from samples to episodes, seconds and exposure."""
+    pipeline = Pipeline()
+    pipeline.calibrate(wearer.true_calibration(START_US - 1))
+    for piece in data:
+        pipeline.update(piece)
+    pipeline.finish()
+
+
+def with_rows(data: Sequence[Piece], wearer: Wearer) -> None:
+    """Do the same and make an object of every row that a store would write."""
+    pipeline = Pipeline()
+    pipeline.calibrate(wearer.true_calibration(START_US - 1))
+    for piece in data:
+        list(pipeline.update(piece).seconds)
+    list(pipeline.finish().seconds)
+
+
+def bare_vqf(data: Sequence[Piece]) -> None:
+    """Run vqf in batches."""
+    filters: dict[str, VQF] = {}
+    for piece in data:
+        for batch in piece:
+            one = filters.setdefault(batch.segment, VQF(batch.period_ns * 1e-9))
+            one.updateBatch(np.ascontiguousarray(batch.gyr_si), np.ascontiguousarray(batch.acc_si))
+
+
+def sample_by_sample(data: Sequence[Piece]) -> None:
+    """Run vqf a sample at a time from Python."""
+    filters: dict[str, VQF] = {}
+    for piece in data:
+        for batch in piece:
+            one = filters.setdefault(batch.segment, VQF(batch.period_ns * 1e-9))
+            for gyr, acc in zip(batch.gyr_si, batch.acc_si, strict=True):
+                one.update(gyr, acc)
+                one.getQuat6D()
+
+
+def imufusion(data: Sequence[Piece]) -> None:
+    """Run imufusion, which takes a sample at a time."""
+    from imufusion import Ahrs
+
+    filters: dict[str, Ahrs] = {}
+    for piece in data:
+        for batch in piece:
+            one = filters.setdefault(batch.segment, Ahrs())
+            one.set_sample_period(batch.period_ns * 1e-9)
+            for gyr, acc in zip(np.degrees(batch.gyr_si), batch.acc_si / 9.80665, strict=True):
+                one.update_no_magnetometer(gyr, acc)
+
+
+def madgwick(data: Sequence[Piece]) -> None:
+    """Run Madgwick's filter of the package ahrs."""
+    from ahrs.filters import Madgwick
+
+    for piece in data:
+        for batch in piece:
+            Madgwick(gyr=batch.gyr_si, acc=batch.acc_si, frequency=batch.rate_hz)
+
+
+def best(work: Callable[[], None], times: int) -> float:
+    """Return the least of several durations, s."""
+    durations = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        durations.append(time.perf_counter() - began)
+    return min(durations)
+
+
+def main() -> None:
+    """Print a row a contender and the ratio."""
+    wearer = Wearer("desk", seed=1, segments=SENSORS, rate_hz=50.0)
+    hour = pieces(wearer, HOUR_S)
+    short = [tuple(batch.part(0, len(batch) // 10) for batch in hour[0])]
+    share = len(short[0][0]) / sum(len(piece[0]) for piece in hour)
+    print(
+        f"{sum(len(b) for piece in hour for b in piece)} samples: one hour, {len(SENSORS)} sensors at 50 Hz"
+    )
+    contenders: dict[str, tuple[Callable[[], None], int, float]] = {
+        "bare VQF": (lambda: bare_vqf(hour), 5, 1.0),
+        "Poise, everything": (lambda: poise(hour, wearer), 5, 1.0),
+        "Poise, and each row as an object": (lambda: with_rows(hour, wearer), 3, 1.0),
+        "VQF, a sample at a time": (lambda: sample_by_sample(short), 1, share),
+        "imufusion": (lambda: imufusion(short), 1, share),
+        "ahrs Madgwick": (lambda: madgwick(short), 1, share),
+    }
+    taken = {name: best(work, times) / part for name, (work, times, part) in contenders.items()}
+    rival = taken["bare VQF"]
+    print(f"{'':34}{'hours of wear a second':>24}{'times bare VQF':>16}")
+    for name, seconds in taken.items():
+        print(f"{name:34}{1 / seconds:24.3f}{seconds / rival:16.2f}")
+    print(f"whole pipeline: {taken['Poise, everything'] / rival:.2f} times bare VQF")
+
+
+if __name__ == "__main__":
+    main()
