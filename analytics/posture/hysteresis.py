@@ -34,13 +34,15 @@ class Hysteresis:
         if len(frames) == 0:
             return np.zeros(excess.shape, np.bool_)
         seen = np.isfinite(excess)
-        at = frames[:, None]
-        last = np.maximum.accumulate(np.where(seen, at, self._seen), axis=0)
-        last = np.maximum(last, self._seen)
-        before = np.concatenate([self._seen[None], last[:-1]])
         up = excess >= 0.0
+        at = np.where(seen, frames[:, None], _NEVER)
+        if not (self._on.any() or up.any()):
+            self._seen = np.maximum(at.max(axis=0), self._seen)
+            return up
+        last = np.maximum(np.maximum.accumulate(at, axis=0), self._seen)
+        before = np.concatenate([self._seen[None], last[:-1]])
         # What was on before a long silence says nothing about after it: on again only above the threshold.
-        silent = at - before > self._recover
+        silent = frames[:, None] - before > self._recover
         off = (excess < -self._release) | (silent & ~up)
         changes = up | off
         rows = np.where(changes, np.arange(len(frames))[:, None], -1)

@@ -5,6 +5,7 @@ not seen without a magnetometer. Raising is seen as the scapula's lateral (upwar
 straight up, without any tilt, is not seen by an inertial sensor that only has gravity to go by.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -26,14 +27,14 @@ def rounded(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
     found, trunk = [], worn.trunk
     for side, kind in _ROUNDED.items():
         scapula = f"scapula_{side}"
-        if trunk is None or not worn.has(scapula):
+        if trunk is None or scapula not in worn.columns:
             continue
         forward = of(sagittal, worn, scapula)
         beyond = forward - of(sagittal, worn, trunk)
         # C7 goes back alone when one looks up, which is no rounding: then the scapula itself must be forward.
         angle = beyond if worn.thorax else np.minimum(beyond, forward)
         remarks = () if worn.thorax else (THORAX_UNSEEN,)
-        threshold = float(np.radians(plan.rounded_deg))
+        threshold = math.radians(plan.rounded_deg)
         found.append(Deviation(kind, angle, threshold, (scapula, trunk), remarks))
     return found
 
@@ -51,7 +52,7 @@ def _raised(
     side: str, trunk: str, sagittal: Floats, frontal: Floats, worn: Worn, plan: Plan
 ) -> Deviation | None:
     limits_deg = {f"scapula_{side}": plan.raised_deg, f"upper_arm_{side}": plan.raised_arm_deg}
-    segment = next((name for name in limits_deg if worn.has(name)), None)
+    segment = next((name for name in limits_deg if name in worn.columns), None)
     if segment is None:
         return None
     remarks = () if worn.thorax else (THORAX_UNSEEN,)
@@ -59,5 +60,5 @@ def _raised(
         remarks = (*remarks, SCAPULA_UNSEEN)
     outward = _OUTWARD[side] * (of(frontal, worn, segment) - of(frontal, worn, trunk))
     margin = outward - plan.raised_share * np.abs(of(sagittal, worn, segment))
-    threshold = float(np.radians(limits_deg[segment]))
+    threshold = math.radians(limits_deg[segment])
     return Deviation(_RAISED[side], outward, threshold, (segment, trunk), remarks, margin)

@@ -1,5 +1,7 @@
 """The rules of the spine: lean from the hips, slouch, forward head, looking down, side bend."""
 
+import math
+
 import numpy as np
 
 from analytics.posture.plan import Plan
@@ -12,7 +14,7 @@ from poise.skeleton import SCAPULAE, Segment
 def hip_lean(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
     """Trunk and lumbar forward together; without a thorax reference C7 stands in for it."""
     trunk = worn.trunk
-    if trunk is None or not worn.has(Segment.LUMBAR):
+    if trunk is None or Segment.LUMBAR not in worn.columns:
         return []
     # C7 leans less than the thorax (recordings: 12° against 18°) and must not be a forward head first.
     limit_deg = plan.slouch_deg if worn.thorax else min(plan.slouch_deg, plan.forward_head_deg)
@@ -20,7 +22,7 @@ def hip_lean(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
         Deviation(
             Kind.HIP_LEAN,
             of(sagittal, worn, trunk),
-            float(np.radians(limit_deg)),
+            math.radians(limit_deg),
             (trunk, Segment.LUMBAR),
             () if worn.thorax else (THORAX_UNSEEN,),
             _leaning(sagittal, worn, trunk, plan),
@@ -30,11 +32,11 @@ def hip_lean(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
 
 def slouch(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
     """Thorax forward with the lumbar still; without lumbar the two are not told apart, and that is said."""
-    threshold = float(np.radians(plan.slouch_deg))
+    threshold = math.radians(plan.slouch_deg)
     if worn.thorax is None:
         return _slouch_by_shoulders(sagittal, worn, threshold)
     angle = of(sagittal, worn, worn.thorax)
-    if not worn.has(Segment.LUMBAR):
+    if Segment.LUMBAR not in worn.columns:
         return [Deviation(Kind.SLOUCH, angle, threshold, (worn.thorax,), (LUMBAR_UNSEEN,))]
     still = -_leaning(sagittal, worn, worn.thorax, plan)
     return [Deviation(Kind.SLOUCH, angle, threshold, (worn.thorax, Segment.LUMBAR), (), still)]
@@ -42,9 +44,9 @@ def slouch(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
 
 def forward_head(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
     """C7 forward of upright and beyond the thorax: leaning back moves it against the thorax, not forward."""
-    if not worn.has(Segment.C7):
+    if Segment.C7 not in worn.columns:
         return []
-    c7, threshold = of(sagittal, worn, Segment.C7), float(np.radians(plan.forward_head_deg))
+    c7, threshold = of(sagittal, worn, Segment.C7), math.radians(plan.forward_head_deg)
     if worn.thorax is None:
         return [Deviation(Kind.FORWARD_HEAD, c7, threshold, (Segment.C7,), (THORAX_UNSEEN,))]
     beyond = np.minimum(c7 - of(sagittal, worn, worn.thorax), c7)
@@ -53,12 +55,12 @@ def forward_head(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
 
 def looking_down(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
     """Head forward of C7; where C7 is not worn, of the thorax."""
-    if not worn.has(Segment.HEAD) or worn.trunk is None:
+    if Segment.HEAD not in worn.columns or worn.trunk is None:
         return []
-    base = Segment.C7 if worn.has(Segment.C7) else worn.trunk
+    base = Segment.C7 if Segment.C7 in worn.columns else worn.trunk
     angle = of(sagittal, worn, Segment.HEAD) - of(sagittal, worn, base)
     remarks = () if base == Segment.C7 else (C7_UNSEEN,)
-    threshold = float(np.radians(plan.looking_down_deg))
+    threshold = math.radians(plan.looking_down_deg)
     return [Deviation(Kind.LOOKING_DOWN, angle, threshold, (Segment.HEAD, base), remarks)]
 
 
@@ -67,7 +69,7 @@ def side_bend(frontal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
     if worn.thorax is None:
         return []
     angle = np.abs(of(frontal, worn, worn.thorax))
-    return [Deviation(Kind.SIDE_BEND, angle, float(np.radians(plan.side_bend_deg)), (worn.thorax,))]
+    return [Deviation(Kind.SIDE_BEND, angle, math.radians(plan.side_bend_deg), (worn.thorax,))]
 
 
 def _leaning(sagittal: Floats, worn: Worn, trunk: str, plan: Plan) -> Floats:
@@ -77,7 +79,7 @@ def _leaning(sagittal: Floats, worn: Worn, trunk: str, plan: Plan) -> Floats:
     """
     lumbar = of(sagittal, worn, Segment.LUMBAR)
     share = plan.still_share * worn.hip_ratio
-    far: Floats = lumbar - float(np.radians(plan.hip_lean_deg))
+    far: Floats = lumbar - math.radians(plan.hip_lean_deg)
     return np.minimum(far, lumbar - share * of(sagittal, worn, trunk))
 
 
@@ -87,6 +89,6 @@ def _slouch_by_shoulders(sagittal: Floats, worn: Worn, threshold: float) -> list
     if not worn.has(*sensors):
         return []
     least = np.minimum.reduce([of(sagittal, worn, segment) for segment in sensors])
-    if not worn.has(Segment.LUMBAR):
+    if Segment.LUMBAR not in worn.columns:
         return [Deviation(Kind.SLOUCH, least, threshold, sensors, (THORAX_UNSEEN, LUMBAR_UNSEEN))]
     return [Deviation(Kind.SLOUCH, least, threshold, sensors, (THORAX_UNSEEN,))]

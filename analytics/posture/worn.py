@@ -1,8 +1,8 @@
 """What a set of sensors can tell: its references, its derived angles, and what it cannot see."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ THORAX_UNSEEN: Final = "thorax unseen"
 LUMBAR_UNSEEN: Final = "lumbar unseen"
 C7_UNSEEN: Final = "c7 unseen"
 SCAPULA_UNSEEN: Final = "shoulder blade unseen"
+_C7: Final = str(Segment.C7)
 _BOW_RATIOS: Final = (0.5, 1.25)
 """Lumbar over thorax lean in a bow: 0.26 to 1.87 in the recordings of 14 people; beyond these bounds a
 calibration bow says more about how it was done than about the person."""
@@ -28,24 +29,23 @@ class Worn:
     Attributes:
         columns: column by segment name.
         bow: lean in the calibration bow by segment, rad, 0 where unknown.
+        thorax: the best worn thorax reference.
+        trunk: the thorax reference, or C7 in its stead.
     """
 
     columns: Mapping[str, int]
     bow: Mapping[str, float]
+    thorax: str | None = field(init=False)
+    trunk: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        thorax = next((str(segment) for segment in THORAX_REFERENCES if segment in self.columns), None)
+        object.__setattr__(self, "thorax", thorax)
+        object.__setattr__(self, "trunk", thorax or (_C7 if _C7 in self.columns else None))
 
     def has(self, *segments: str) -> bool:
         """Are all of these worn?"""
-        return all(segment in self.columns for segment in segments)
-
-    @property
-    def thorax(self) -> str | None:
-        """The best worn thorax reference."""
-        return next((segment for segment in THORAX_REFERENCES if segment in self.columns), None)
-
-    @property
-    def trunk(self) -> str | None:
-        """The thorax reference, or C7 in its stead."""
-        return self.thorax or (Segment.C7 if Segment.C7 in self.columns else None)
+        return self.columns.keys() >= set(segments)
 
     @property
     def hip_ratio(self) -> float:
@@ -55,8 +55,7 @@ class Worn:
         return min(max(lumbar / trunk, _BOW_RATIOS[0]), _BOW_RATIOS[1]) if trunk > 0 and lumbar > 0 else 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Deviation:
+class Deviation(NamedTuple):
     """How strongly one kind is present.
 
     Attributes:
