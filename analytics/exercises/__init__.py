@@ -1,0 +1,1 @@
+"""Tests and exercises: repetitions, circles and their direction, hold times, range of motion, form."""

@@ -1,0 +1,144 @@
+"""Ways of looking at a sensor's movement, and the bout that is seen best among all of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from analytics.exercises.cycles import Bout, bouts
+from analytics.exercises.signals import RATE_HZ, Signals, box_mean, smoothed, without_drift
+from analytics.motion.angles import axes
+from poise.calibration import Calibration
+from poise.samples import Bools, Floats
+from poise.skeleton import Segment
+
+TRUNK: Final = (Segment.T4, Segment.T12, Segment.C7, Segment.LUMBAR)
+"""Against the first of these that is worn a limb's or the head's movement is seen."""
+GAIT_M_S2: Final = 1.0
+"""Steps shake the trunk by 1.5 to 4 m/s² (rms); exercises of the arms by a few tenths. A project decision."""
+JOLT_M_S2: Final = 0.5
+"""Where no trunk sensor is worn: heel strikes on the arm, quicker than any exercise."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One segment's movement and what repeats in it.
+
+    Attributes:
+        segment: whose.
+        signals: what its sensor saw.
+        features: (n, 4): up in S (or, calibrated, against the trunk's up), and the turn about the vertical.
+        x: (n,) the features along the direction in which the bout moves most.
+        bout: what repeats.
+    """
+
+    segment: str
+    signals: Signals
+    features: Floats
+    x: Floats
+    bout: Bout
+
+    @property
+    def score(self) -> float:
+        """For choosing among views: sure, many, and large enough to stand out."""
+        large = self.bout.size / (self.bout.size + 0.10)
+        return self.bout.quality * large * float(np.log2(1 + self.bout.count))
+
+
+def trunk_of(found: Mapping[str, Signals], segment: str) -> str | None:
+    """Return the trunk segment against which `segment` is seen, None if there is none."""
+    if segment in TRUNK:
+        return None
+    return next((str(name) for name in TRUNK if name in found), None)
+
+
+def best_view(
+    found: Mapping[str, Signals], segments: Iterable[str], calibration: Calibration | None
+) -> View | None:
+    """Return the view in which something repeats best, None if nothing does."""
+    views = (segment_view(found, segment, calibration) for segment in segments)
+    return max((view for view in views if view), key=lambda view: view.score, default=None)
+
+
+def segment_view(found: Mapping[str, Signals], segment: str, calibration: Calibration | None) -> View | None:
+    """Return the best view of one segment."""
+    signals = found[segment]
+    best: View | None = None
+    for features in _features(found, segment, calibration):
+        for direction in _directions(features):
+            best = _better(best, _seen(segment, signals, features, direction))
+    if best is None:
+        return None
+    a, b = int(best.bout.legs[0, 0]), int(best.bout.legs[-1, 1])
+    inside = best.features[a : b + 1]
+    again = _principal(inside - inside.mean(axis=0))[0]
+    return _better(best, _seen(segment, signals, best.features, again))
+
+
+def _better(one: View | None, other: View | None) -> View | None:
+    if one is None or other is None:
+        return one or other
+    return other if other.score > one.score else one
+
+
+def _seen(segment: str, signals: Signals, features: Floats, direction: Floats) -> View | None:
+    x = (features * direction).sum(axis=1)
+    views = (View(segment, signals, features, x, bout) for bout in bouts(x, features, RATE_HZ))
+    return max(views, key=lambda view: view.score, default=None)
+
+
+def _features(
+    found: Mapping[str, Signals], segment: str, calibration: Calibration | None
+) -> list[Floats]:
+    """Return the views' features: the sensor's own, and against the trunk where one is worn."""
+    signals = found[segment]
+    trunk = trunk_of(found, segment)
+    if trunk is None:
+        return [np.column_stack([signals.up, without_drift(signals.turn)])]
+    turn = without_drift(signals.turn - found[trunk].turn)
+    against = [np.column_stack([signals.up, turn])]
+    turned = [_upright(found[name], name, calibration) for name in (segment, trunk)]
+    if turned[0] is not None and turned[1] is not None:
+        against.append(np.column_stack([turned[0] - turned[1], turn]))
+    return against
+
+
+def _upright(signals: Signals, segment: str, calibration: Calibration | None) -> Floats | None:
+    alignment = calibration.alignments.get(segment) if calibration else None
+    if alignment is None:
+        return None
+    turned = axes(alignment.q_sensor_from_segment)
+    return np.stack([(signals.up * axis).sum(axis=1) for axis in turned], axis=1)
+
+
+def _directions(features: Floats) -> list[Floats]:
+    """Return directions worth looking along: where it moves most, all the time and in calm times."""
+    speed = np.diff(features, axis=0) * RATE_HZ
+    quick = smoothed((speed**2).sum(axis=1), 1.0)
+    calm = speed / np.sqrt(quick + np.median(quick) + 1e-6)[:, None]
+    return [*_principal(speed)[:2], *_principal(calm)[:2], np.array([0.0, 0.0, 0.0, 1.0])]
+
+
+def _principal(rows: Floats) -> Floats:
+    """Return unit directions (d, d), the one with most movement first."""
+    spread = (rows[:, :, None] * rows[:, None, :]).sum(axis=0)
+    directions: Floats = np.linalg.eigh(spread)[1].T[::-1]
+    return directions
+
+
+def walking(found: Mapping[str, Signals]) -> Bools | None:
+    """Return (n,) for the moments of `found` in which the wearer walks, None if nothing was seen."""
+    trunk = [one for name, one in found.items() if name in TRUNK or name == Segment.HEAD]
+    if trunk:
+        shaking = [_shaking(one.force, 0.5) for one in trunk]
+        return np.asarray(np.min(shaking, axis=0) > GAIT_M_S2, np.bool_)
+    limbs = [_shaking(one.force, 0.06) for one in found.values()]
+    return np.asarray(np.min(limbs, axis=0) > JOLT_M_S2, np.bool_) if limbs else None
+
+
+def _shaking(force: Floats, seconds: float) -> Floats:
+    """Return the rms of the force within 3 s, without what is slower than `seconds` of smoothing."""
+    quick = force - smoothed(force, seconds)
+    rms: Floats = np.sqrt(box_mean(quick**2, 37))
+    return rms
