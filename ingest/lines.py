@@ -64,7 +64,8 @@ def _episode(tags: str, origin: str, e: Episode) -> str:
     return (
         f"posture_episode,{tags},kind={tag(e.kind)} id={_string(e.id)},run_us={e.run_us}i,"
         f"until_us={until_us}i,ended={'false' if e.end_us is None else 'true'},duration_s={e.duration_s!r},"
-        f"peak_rad={e.peak_rad!r},mean_rad={e.mean_rad!r},calibration={_string(e.calibration)},"
+        f"peak_rad={e.peak_rad!r},mean_rad={e.mean_rad!r},dose_rad_s={e.dose_rad_s!r},"
+        f"activity={_string(e.activity)},coverage={e.coverage!r},calibration={_string(e.calibration)},"
         f"origin={_string(origin)},episode={_string(whole)} {e.start_us}"
     )
 

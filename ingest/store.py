@@ -127,7 +127,7 @@ def storable(results: Results) -> Results:
     return replace(
         results,
         seconds=tuple(s for s in results.seconds if math.isfinite(s.mean + s.low + s.high + s.coverage)),
-        episodes=tuple(e for e in results.episodes if math.isfinite(e.peak_rad + e.mean_rad)),
+        episodes=tuple(e for e in results.episodes if math.isfinite(e.peak_rad + e.mean_rad + e.dose_rad_s)),
         exposures=tuple(e for e in results.exposures if math.isfinite(e.seconds)),
     )
 

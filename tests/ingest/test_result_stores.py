@@ -3,10 +3,12 @@
 import math
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from servers import Influx
@@ -15,7 +17,7 @@ from ingest.influx import Forwarder, InfluxResults, InfluxServer, InfluxSettings
 from ingest.sqlite import Database
 from ingest.store import ResultStore, SqliteResults, storable
 from poise.errors import StoreUnavailableError
-from poise.results import Episode, Exposure, Kind, Results, Second
+from poise.results import Activity, Episode, Exposure, Kind, Results, Second
 from poise.topics import Wearer
 
 T0 = 1_790_000_100
@@ -41,6 +43,9 @@ def episode(start_s: float, end_s: float | None, last_s: float, kind: Kind = Kin
         "k1",
         ("t4", "c7"),
         ("lumbar unseen",),
+        1 / 7,
+        Activity.STANDING,
+        0.9,
     )
 
 
@@ -157,6 +162,20 @@ class TestContract:
         written.write(elsewhere, Results(seconds=(second(T0, mean=2.0),)))
         assert written.store.series(elsewhere, ["head"], T0, T0 + 1)["head"].mean.tolist() == [2.0]
         assert list(written.store.episodes(elsewhere, 0, 2**60)) == []
+
+
+def test_an_episode_from_before_severity_was_known_reads_with_its_defaults(tmp_path: Path) -> None:
+    database, wearer, written = Database(tmp_path / "poise.db"), Wearer("older"), episode(0, 31.5, 31.4)
+    whole = msgspec.to_builtins(written)
+    older = {name: whole[name] for name in whole if name not in ("dose_rad_s", "activity", "coverage")}
+    store = SqliteResults(database.path)
+    with database.transaction() as connection:
+        store.write(connection, wearer, "worn", Results(episodes=(written,)))
+        connection.execute("UPDATE episodes SET episode = ?", (msgspec.json.encode(older).decode(),))
+    (found,) = store.episodes(wearer, 0, 2**60)
+    assert (found.dose_rad_s, found.activity, found.coverage) == (0.0, Activity.UNKNOWN, 1.0)
+    assert replace(found, dose_rad_s=1 / 7, activity=Activity.STANDING, coverage=0.9) == written
+    database.close()
 
 
 def test_rows_without_a_number_are_not_stored() -> None:
