@@ -1,0 +1,1 @@
+"""What a wearer's neck, trunk and shoulders were exposed to: by quarter of an hour, day and phase."""
