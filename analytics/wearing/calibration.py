@@ -6,7 +6,7 @@ doi:10.3390/s16071132). Upright gives the segment's z axis in the sensor frame; 
 moves in a bow gives x, without any heading. The head follows a bow as it likes; a nod gives it its own x.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -213,14 +213,6 @@ def angle_error(alignment: Alignment, lean_rad: float) -> tuple[float, float]:
         float(still + lean_rad * (1 - np.cos(turned))),
         float(still + lean_rad * np.sin(turned)),
     )
-
-
-def forward_axes(alignments: Mapping[str, Alignment]) -> dict[str, Floats]:
-    """Return each segment's forward axis in its sensor's frame, (3,)."""
-    return {
-        segment: Rotation.from_quat(alignment.q_sensor_from_segment, scalar_first=True).apply([1.0, 0.0, 0.0])
-        for segment, alignment in alignments.items()
-    }
 
 
 def _backwards(z: Floats) -> Floats:
