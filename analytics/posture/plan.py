@@ -20,6 +20,7 @@ class Plan:
             Man Ther).
         slouch_deg: thorax reference forward. Half of the mean of 14 people in the sitting recordings
             (T4 +26°); their largest repeated upright is 6°.
+        slouch_t12_deg: the same where T12 is the thorax reference: half of T12's mean, +20°.
         still_share: lumbar lean, as a share of the person's own in a bow from the hips, below which the
             lumbar counts as still. Two thirds of the way from still to a full lean: a project decision.
         hip_lean_deg: least lumbar lean that can be one from the hips; recordings: +16° mean.
@@ -44,6 +45,7 @@ class Plan:
 
     forward_head_deg: float = 10.0
     slouch_deg: float = 12.0
+    slouch_t12_deg: float = 10.0
     still_share: float = 2 / 3
     hip_lean_deg: float = 8.0
     looking_down_deg: float = 20.0

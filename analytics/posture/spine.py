@@ -17,7 +17,9 @@ def hip_lean(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
     if trunk is None or Segment.LUMBAR not in worn.columns:
         return []
     # C7 leans less than the thorax (recordings: 12° against 18°) and must not be a forward head first.
-    limit_deg = plan.slouch_deg if worn.thorax else min(plan.slouch_deg, plan.forward_head_deg)
+    limit_deg = _forward_deg(worn, plan)
+    if worn.thorax is None:
+        limit_deg = min(limit_deg, plan.forward_head_deg)
     return [
         Deviation(
             Kind.HIP_LEAN,
@@ -32,7 +34,7 @@ def hip_lean(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
 
 def slouch(sagittal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
     """Thorax forward with the lumbar still; without lumbar the two are not told apart, and that is said."""
-    threshold = math.radians(plan.slouch_deg)
+    threshold = math.radians(_forward_deg(worn, plan))
     if worn.thorax is None:
         return _slouch_by_shoulders(sagittal, worn, threshold)
     angle = of(sagittal, worn, worn.thorax)
@@ -70,6 +72,11 @@ def side_bend(frontal: Floats, worn: Worn, plan: Plan) -> list[Deviation]:
         return []
     angle = np.abs(of(frontal, worn, worn.thorax))
     return [Deviation(Kind.SIDE_BEND, angle, math.radians(plan.side_bend_deg), (worn.thorax,))]
+
+
+def _forward_deg(worn: Worn, plan: Plan) -> float:
+    """Return how far forward the trunk must be: T12 leans less in a slouch than T4."""
+    return plan.slouch_t12_deg if worn.thorax == Segment.T12 else plan.slouch_deg
 
 
 def _leaning(sagittal: Floats, worn: Worn, trunk: str, plan: Plan) -> Floats:
