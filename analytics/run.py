@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import numpy as np
 
 from analytics.motion.angles import axes, inclination
-from analytics.motion.faults import Faults
 from analytics.motion.grid import Grid
 from analytics.posture.episodes import EpisodeTracker, Hysteresis
 from analytics.posture.rules import Deviation, Plan, Worn, deviations, measures
@@ -38,11 +37,10 @@ class Run:
 
     def update(self, batches: Iterable[ImuBatch]) -> Results:
         """Take all sensors' samples of one slice of time."""
-        faults: list[Faults] = []
-        for batch in batches:
-            faults.append(self._grid.add(batch))
-            self.last_us = max(self.last_us, int(batch.t_us[-1]))
-        counts = zip(Faults._fields, map(sum, zip(*faults, strict=True)), strict=True)
+        batches = list(batches)
+        faults = self._grid.add(batches)
+        self.last_us = max(self.last_us, *(int(batch.t_us[-1]) for batch in batches if len(batch)))
+        counts = zip(faults._fields, faults, strict=True)
         return self._conclude(everything=False, remarks=tuple((name, n) for name, n in counts if n))
 
     def finish(self) -> Results:

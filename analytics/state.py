@@ -7,6 +7,7 @@ name anything else raise `StateError`: then a new run begins, and that is report
 
 import importlib
 import zlib
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Final, TypeVar
@@ -30,7 +31,9 @@ def save(value: object) -> bytes:
     Raises:
         TypeError: if it holds something that is no state; that is a mistake in the program.
     """
-    body = msgspec.msgpack.encode(_Writer().write(value))
+    writer = _Writer()
+    written = writer.write(value)
+    body = msgspec.msgpack.encode([[*writer.layouts], written])
     return _MAGIC + VERSION.to_bytes(2, "big") + zlib.crc32(body).to_bytes(4, "big") + body
 
 
@@ -54,7 +57,8 @@ def restore(data: bytes, kind: type[T]) -> T:
     if zlib.crc32(body) != int.from_bytes(data[head + 2 : head + 6], "big"):
         raise StateError("The saved analysis is damaged.")
     try:
-        found = _Reader().read(msgspec.msgpack.decode(body))
+        layouts, written = msgspec.msgpack.decode(body)
+        found = _Reader(layouts).read(written)
     except StateError:
         raise
     except Exception as exc:
@@ -68,20 +72,24 @@ def shape(value: object) -> dict[str, list[str]]:
     """Return the attributes of every class in the state of `value`: what `VERSION` stands for."""
     writer = _Writer()
     writer.write(value)
-    return {name: sorted(attributes) for name, attributes in sorted(writer.shapes.items())}
+    return {name: sorted(attributes) for name, *attributes in sorted(writer.layouts)}
 
 
 class _Writer:
-    """Turns objects into lists that MessagePack can hold; an object held twice is written once."""
+    """Turns objects into lists that MessagePack can hold; an object held twice is written once.
+
+    Attributes:
+        layouts: name and attributes of each class met, in the order of their numbers.
+    """
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
         self._kept: list[object] = []
-        self.shapes: dict[str, list[str]] = {}
+        self.layouts: dict[tuple[str, ...], int] = {}
 
     def write(self, value: Any) -> Any:
         if isinstance(value, Enum):
-            return ["e", _name(type(value)), value.value]
+            return ["e", self._layout(value), value.value]
         if type(value) in _PLAIN:
             return value
         if isinstance(value, np.ndarray):
@@ -94,26 +102,29 @@ class _Writer:
             return ["d", *([self.write(key), self.write(item)] for key, item in value.items())]
         if isinstance(value, set | frozenset):
             return ["f", isinstance(value, frozenset), *(self.write(item) for item in sorted(value))]
+        if isinstance(value, tuple):
+            return ["k", self._layout(value), *(self.write(item) for item in value)]
         return self._object(value)
 
+    def _layout(self, value: object, attributes: Iterable[str] = ()) -> int:
+        return self.layouts.setdefault((_name(type(value)), *attributes), len(self.layouts))
+
     def _object(self, value: object) -> Any:
-        name = _name(type(value))
         if id(value) in self._known:
             return ["r", self._known[id(value)]]
         self._known[id(value)] = len(self._kept)
         self._kept.append(value)
         if hasattr(value, "to_state"):
-            self.shapes[name] = []
-            return ["s", name, self.write(value.to_state())]
+            return ["s", self._layout(value), self.write(value.to_state())]
         held = _attributes(value)
-        self.shapes[name] = list(held)
-        return ["o", name, {key: self.write(item) for key, item in held.items()}]
+        return ["o", self._layout(value, held), *(self.write(item) for item in held.values())]
 
 
 class _Reader:
     """Turns those lists back into objects."""
 
-    def __init__(self) -> None:
+    def __init__(self, layouts: list[list[str]]) -> None:
+        self._layouts = [(_class(name), attributes) for name, *attributes in layouts]
         self._kept: list[object] = []
 
     def read(self, value: Any) -> Any:
@@ -132,19 +143,21 @@ class _Reader:
         if tag == "f":
             return (frozenset if rest[0] else set)(self.read(item) for item in rest[1:])
         if tag == "e":
-            return _class(rest[0])(rest[1])
+            return self._layouts[rest[0]][0](rest[1])
+        if tag == "k":
+            return self._layouts[rest[0]][0]._make(self.read(item) for item in rest[1:])
         return self._kept[rest[0]] if tag == "r" else self._object(tag, rest)
 
     def _object(self, tag: str, rest: list[Any]) -> object:
-        cls, place = _class(rest[0]), len(self._kept)
+        (cls, attributes), place = self._layouts[rest[0]], len(self._kept)
         self._kept.append(None)
         if tag == "s":
             self._kept[place] = cls.from_state(self.read(rest[1]))
             return self._kept[place]
         made = self._kept[place] = cls.__new__(cls)
-        if is_dataclass(cls) and {field.name for field in fields(cls)} != set(rest[1]):
-            raise StateError(f"{rest[0]} has other attributes than the saved one.")
-        for key, item in rest[1].items():
+        if is_dataclass(cls) and {field.name for field in fields(cls)} != set(attributes):
+            raise StateError(f"{cls} has other attributes than the saved one.")
+        for key, item in zip(attributes, rest[1:], strict=True):
             object.__setattr__(made, key, self.read(item))
         return made
 

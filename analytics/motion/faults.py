@@ -2,9 +2,7 @@
 
 from typing import Final, NamedTuple
 
-import numpy as np
-
-from poise.samples import Int16s, SampleFlag
+from poise.samples import SampleFlag
 
 CLIPPED: Final = SampleFlag.CLIPPED_ACC | SampleFlag.CLIPPED_GYR
 
@@ -22,8 +20,3 @@ class Faults(NamedTuple):
     late: int = 0
     clipped: int = 0
     repeated: int = 0
-
-
-def repeats(rows: Int16s) -> int:
-    """Return how many of the rows (n, 6), from the second on, are the row before them."""
-    return int(np.count_nonzero((rows[1:] == rows[:-1]).all(axis=1)))

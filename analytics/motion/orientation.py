@@ -5,7 +5,8 @@ doi:10.1016/j.inffus.2022.10.014): inclination good to about 1° all day, headin
 of the rotation, the earth's up in the sensor frame, is trusted; the heading is used over seconds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final, Self
 
 import numpy as np
@@ -18,6 +19,8 @@ FILLED_GAP_US: Final = 1_000_000
 keeps its bias. One second is a third of the filter's time constant (tauAcc 3 s): little can drift in it."""
 SAME_RATE: Final = 0.02
 """A period that differs less than this share is the same sensor's clock; more is another rate."""
+_HOLE: Final = 1.5
+"""Periods between two samples of a batch from which on one is missing."""
 _CARRIED: Final = ("gyrQuat", "accQuat", "bias", "biasP")
 """What of the filter's state does not depend on its rate."""
 
@@ -62,6 +65,35 @@ class Orientation:
 
     def update(self, batch: ImuBatch) -> Track:
         """Return the orientation at each sample of `batch`; samples not newer than the last are left out."""
+        steps = np.diff(batch.t_us)
+        if len(steps) and (steps.min() <= 0 or steps.max() * 1000 > _HOLE * batch.period_ns):
+            return self._in_parts(batch, steps)
+        return self._follow(batch)
+
+    def _in_parts(self, batch: ImuBatch, steps: Int64s) -> Track:
+        """Take a batch with holes, or with times that do not increase: no good gateway sends one."""
+        newest = np.maximum.accumulate(batch.t_us)
+        forward = np.append(True, batch.t_us[1:] > newest[:-1])
+        ordered = batch.part(0, len(batch))
+        if not forward.all():
+            pick = np.flatnonzero(forward)
+            flags = None if batch.flags is None else batch.flags[pick]
+            ordered = replace(
+                batch, t_us=batch.t_us[pick], acc=batch.acc[pick], gyr=batch.gyr[pick], mag=None, flags=flags
+            )
+            steps = np.diff(ordered.t_us)
+        edges = [0, *(np.flatnonzero(steps * 1000 > _HOLE * batch.period_ns) + 1).tolist(), len(ordered)]
+        tracks = [self._follow(ordered.part(i, j)) for i, j in pairwise(edges)]
+        taken = forward.copy()
+        taken[forward] = np.concatenate([track.taken for track in tracks])
+        return Track(
+            np.concatenate([track.t_us for track in tracks]),
+            np.concatenate([track.q_earth_from_sensor for track in tracks]),
+            np.concatenate([track.jump for track in tracks]),
+            taken,
+        )
+
+    def _follow(self, batch: ImuBatch) -> Track:
         t_us, acc, gyr = batch.t_us, batch.acc_si, batch.gyr_si
         taken = np.ones(len(t_us), np.bool_)
         if self._last_us is not None and len(t_us) and t_us[0] <= self._last_us:
