@@ -1,0 +1,1 @@
+"""When a wearer is reminded, and with which sentence."""

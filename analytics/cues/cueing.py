@@ -1,0 +1,278 @@
+"""When to remind: from held postures to cues, and to the cues that were held back and why."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.cues.allowance import Allowance
+from analytics.cues.cue import Cue, Cued, CueHeldBack, CueMode, HeldBack
+from analytics.cues.exposure import FRAMES_PER_SECOND, UNITS_PER_SECOND, Load
+from analytics.cues.plan import DAY_S, DEFAULT_CUE_PLAN, CuePlan
+from analytics.cues.ratios import ratios_of
+from analytics.cues.rows import BACK_FRAMES, BACK_RATIO, BARRED, FREE, HELD, Rows, judged, rows_of
+from analytics.posture.rules import DEFAULT_PLAN, Plan
+from poise.results import GRID_US, Kind, PostureFrames, Results
+from poise.samples import Bools, Floats, Int64s
+
+_US: Final = 1_000_000
+
+
+class Cueing:
+    """One wearer's cues, streaming; any chunking of the same frames gives the same cues.
+
+    There is one load for all kinds. It rises while a kind is held in an activity in which posture is judged,
+    falls otherwise, and asks for a cue at its limit; `Allowance` says whether one may be given. What is due
+    and not allowed stays due and is given as soon as it may be, if the posture is still held then.
+    """
+
+    def __init__(self, plan: CuePlan = DEFAULT_CUE_PLAN) -> None:
+        """Begin without load and with a full budget."""
+        self.plan = plan
+        self._load = Load(plan.recovery, weighed=plan.mode is CueMode.EXPOSURE)
+        self._allowance = Allowance(plan)
+        self._last = -1
+        self._before: tuple[Int64s, Floats] = (np.zeros(0, np.int64), np.zeros(0))
+        self._calm = 0
+        self._barred = 0
+        self._reason: HeldBack | None = None
+
+    @property
+    def load_s(self) -> float:
+        """The load so far, in s at the threshold."""
+        return self._load.units / UNITS_PER_SECOND
+
+    @property
+    def used(self) -> int:
+        """Cues given in the newest local day."""
+        return self._allowance.used
+
+    def pause(self, until_us: int) -> None:
+        """Give no cue before `until_us` (UTC µs); 0 ends a pause."""
+        self._allowance.pause_us = until_us
+
+    def feed(
+        self,
+        results: Results,
+        now_us: int | None = None,
+        utc_offset_s: int = 0,
+        plan: Plan = DEFAULT_PLAN,
+    ) -> Cued:
+        """Take what `Pipeline.update` concluded; while uncalibrated nothing is due.
+
+        Args:
+            results: its frames are looked at, nothing else.
+            now_us: UTC µs; frames older than the plan's `stale_s` bring no cue. None: all are fresh.
+            utc_offset_s: s by which the wearer's local time is ahead of UTC.
+            plan: the thresholds that the frames were judged by.
+        """
+        if self.plan.mode is CueMode.OFF:
+            return Cued()
+        parts = []
+        for frames in results.frames:
+            held = frames.held if frames.calibration else np.zeros_like(frames.held)
+            ratio = ratios_of(frames, plan) if self._angles_matter(frames, held) else None
+            parts.append(
+                self.update(
+                    frames.t_us,
+                    frames.kinds,
+                    held,
+                    ratio,
+                    frames.activity,
+                    now_us=now_us,
+                    utc_offset_s=utc_offset_s,
+                )
+            )
+        return _joined(parts)
+
+    def update(
+        self,
+        t_us: Int64s,
+        kinds: tuple[Kind, ...],
+        held: Bools,
+        ratio: Floats | None = None,
+        activity: NDArray[np.int8] | None = None,
+        *,
+        now_us: int | None = None,
+        utc_offset_s: int = 0,
+    ) -> Cued:
+        """Take frames.
+
+        Args:
+            t_us: (n,) UTC µs on the 10 Hz grid, increasing; what is not newer than all before is passed over.
+            kinds: the columns of the next two.
+            held: (n, k) the kind's rule holds.
+            ratio: (n, k) deviation over the kind's threshold, NaN unknown; None: at the threshold where held,
+                and upright elsewhere.
+            activity: (n,) indices into `ACTIVITIES`; None or of another length: unknown, which is judged.
+            now_us: as in `feed`.
+            utc_offset_s: as in `feed`; cut the frames where it changes.
+        """
+        if self.plan.mode is CueMode.OFF or len(t_us) == 0:
+            return Cued()
+        doing = activity if activity is not None and len(activity) == len(t_us) else None
+        columns = [i for i, kind in enumerate(kinds) if kind in self.plan.kinds]
+        if len(columns) < len(kinds):
+            kinds, held = tuple(kinds[i] for i in columns), held[:, columns]
+            ratio = None if ratio is None else ratio[:, columns]
+        if t_us[0] <= self._last * GRID_US or bool((np.diff(t_us) <= 0).any()):
+            new = t_us > np.maximum.accumulate(np.concatenate([[self._last * GRID_US], t_us[:-1]]))
+            t_us, held = t_us[new], held[new]
+            ratio = None if ratio is None else ratio[new]
+            doing = None if doing is None else doing[new]
+        if len(t_us) == 0:
+            return Cued()
+        return self._by_day(rows_of(t_us, kinds, held, ratio, doing), now_us, utc_offset_s)
+
+    def _angles_matter(self, frames: PostureFrames, held: Bools) -> bool:
+        """Tell whether angles can change anything: something is held, recovers, or is done and not judged."""
+        if not frames.calibration:
+            return False
+        return bool(self._load.units or self._barred or held.any() or not judged(frames.activity).all())
+
+    def _by_day(self, rows: Rows, now_us: int | None, utc_offset_s: int) -> Cued:
+        """Go through the rows one local day after the other."""
+        day = (rows.frames // FRAMES_PER_SECOND + utc_offset_s) // DAY_S
+        midnights = (np.flatnonzero(np.diff(day)) + 1).tolist() if day[0] != day[-1] else []
+        past = np.concatenate([self._before[0], rows.frames]), np.concatenate([self._before[1], rows.ratio])
+        parts = []
+        for start, stop in pairwise([0, *midnights, len(day)]):
+            self._allowance.begin(int(day[start]), utc_offset_s, now_us)
+            self._load.units = min(self._load.units, self._allowance.limit)
+            parts.append(self._walk(rows, start, stop, past))
+        self._before = past[0][-BACK_FRAMES:].copy(), past[1][-BACK_FRAMES:].copy()
+        return _joined(parts)
+
+    def _walk(self, rows: Rows, start: int, stop: int, past: tuple[Int64s, Floats]) -> Cued:
+        """Go from event to event: a posture is taken up or left, or frames are missing."""
+        cues: list[Cue] = []
+        kept: list[CueHeldBack] = []
+        state, frames = rows.state[start:stop], rows.frames[start:stop]
+        events = np.flatnonzero((np.diff(state) != 0) | (np.diff(frames) > 1)) + 1 + start
+        for first, after in pairwise([start, *events.tolist(), stop]):
+            if self._last >= 0 and int(rows.frames[first]) > self._last + 1:
+                self._wait(int(rows.frames[first]) - self._last - 1)
+            if rows.state[first] == HELD:
+                self._rise(rows, first, after, past, cues, kept)
+            else:
+                self._fall(rows, first, after, kept)
+            self._last = int(rows.frames[after - 1])
+        return Cued(tuple(cues), tuple(kept))
+
+    def _wait(self, missing: int) -> None:
+        """Frames are missing: time goes on, but nobody saw a return."""
+        self._load.wait(missing)
+        if self.plan.mode is CueMode.THRESHOLD and missing > self._frames(self.plan.recover_s):
+            self._load.units = 0
+        self._settle()
+
+    def _fall(self, rows: Rows, first: int, after: int, kept: list[CueHeldBack]) -> None:
+        """Nothing is held, or not in an activity in which it counts."""
+        n, state = after - first, int(rows.state[first])
+        if state == BARRED:
+            due = self._frames(self.plan.delay_s)
+            if self._barred < due <= self._barred + n:
+                row = first + due - self._barred - 1
+                kept.append(self._kept(rows, row, rows.bar(row), self.plan.delay_s))
+            self._barred += n
+        else:
+            self._barred = 0
+        self._calm = self._calm + n if state == FREE else 0
+        if self._calm >= self._frames(self.plan.answer_s):
+            self._allowance.answer()
+        if self.plan.mode is CueMode.EXPOSURE:
+            self._load.fall(rows.near[first:after])
+        elif state != FREE or self._calm > self._frames(self.plan.recover_s):
+            self._load.units = 0
+        self._settle()
+
+    def _rise(
+        self,
+        rows: Rows,
+        first: int,
+        after: int,
+        past: tuple[Int64s, Floats],
+        cues: list[Cue],
+        kept: list[CueHeldBack],
+    ) -> None:
+        """A posture is held: add to the load, and cue where it is due and allowed."""
+        self._calm = self._barred = 0
+        while first < after:
+            units = self._load.rise(rows.level[first:after], self._allowance.limit)
+            k = int(np.searchsorted(units, self._allowance.limit))
+            given = self._ask(rows, first + k, after, past, kept) if k < len(units) else None
+            if given is None:
+                self._load.keep(int(units[-1]), after - first)
+                return
+            cues.append(self._cue(rows, given))
+            self._reason = None
+            left = 0 if self.plan.mode is CueMode.EXPOSURE else self._allowance.limit
+            self._load.keep(left, given + 1 - first)
+            first = given + 1
+
+    def _ask(
+        self, rows: Rows, first: int, after: int, past: tuple[Int64s, Floats], kept: list[CueHeldBack]
+    ) -> int | None:
+        """Return the first of the rows, all due, at which a cue may be given; keep what holds it back."""
+        back = _coming_back(rows.frames[first:after], rows.ratio[first:after], *past)
+        row = first
+        while row < after:
+            if blocked := self._allowance.blocked(int(rows.frames[row]) * GRID_US):
+                reason, until_us = blocked
+                further = int(np.searchsorted(rows.frames[row:after], -(-until_us // GRID_US)))
+            elif back[row - first]:
+                reason = HeldBack.COMING_BACK
+                further = int(np.argmin(back[row - first :])) or after - row
+            else:
+                return row
+            if reason is not self._reason and not self._expected(reason):
+                kept.append(self._kept(rows, row, reason, self._allowance.limit / UNITS_PER_SECOND))
+            self._reason = reason
+            row += max(1, further)
+        return None
+
+    def _expected(self, reason: HeldBack) -> bool:
+        """Plain threshold cueing is due at every moment after a cue; its refractory time is its period."""
+        return self.plan.mode is CueMode.THRESHOLD and reason is HeldBack.REFRACTORY
+
+    def _cue(self, rows: Rows, row: int) -> Cue:
+        t_us, allowance = int(rows.frames[row]) * GRID_US, self._allowance
+        unanswered, limit_s = allowance.give(t_us), allowance.limit / UNITS_PER_SECOND
+        return Cue(
+            t_us,
+            rows.leading(row),
+            self.plan.mode,
+            limit_s,
+            limit_s,
+            allowance.used,
+            allowance.budget,
+            unanswered,
+        )
+
+    def _kept(self, rows: Rows, row: int, reason: HeldBack, load_s: float) -> CueHeldBack:
+        return CueHeldBack(int(rows.frames[row]) * GRID_US, rows.leading(row), reason, load_s)
+
+    def _settle(self) -> None:
+        """Below the limit nothing is due."""
+        if self._load.units < self._allowance.limit:
+            self._reason = None
+
+    def _frames(self, seconds: float) -> int:
+        return max(1, round(seconds * FRAMES_PER_SECOND))
+
+
+def _coming_back(frames: Int64s, ratio: Floats, past: Int64s, past_ratio: Floats) -> Bools:
+    """Tell at which rows the deviation is clearly less than a second before; unseen then: it is not."""
+    at = np.searchsorted(past, frames - BACK_FRAMES)
+    there = past[np.minimum(at, len(past) - 1)] == frames - BACK_FRAMES
+    then = np.where(there, past_ratio[np.minimum(at, len(past) - 1)], 0.0)
+    return np.asarray(then - ratio >= BACK_RATIO, np.bool_)
+
+
+def _joined(parts: Sequence[Cued]) -> Cued:
+    if len(parts) == 1:
+        return parts[0]
+    cues = tuple(cue for part in parts for cue in part.cues)
+    return Cued(cues, tuple(kept for part in parts for kept in part.held_back))

@@ -1,0 +1,106 @@
+"""Frames made ready for cueing: what each counts as, how far beyond its threshold, and which kind leads."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.cues.cue import HeldBack
+from analytics.cues.exposure import FRAMES_PER_SECOND, NEAR_UPRIGHT, levels
+from poise.results import ACTIVITIES, GRID_US, JUDGED, Activity, Kind
+from poise.samples import Bools, Floats, Int64s
+
+FREE, HELD, BARRED, UNSEEN = 0, 1, 2, 3
+"""A frame is free (nothing held), held, held in an activity in which posture is not judged, or unseen."""
+BACK_FRAMES: Final = FRAMES_PER_SECOND
+"""The wearer is coming back if the deviation is less than it was this many frames ago, …"""
+BACK_RATIO: Final = 0.25
+"""… by this share of the threshold: the release of the posture rules, 3° of 12°. A project decision."""
+_REASONS: Final = {
+    Activity.WALKING: HeldBack.WALKING,
+    Activity.LYING: HeldBack.LYING,
+    Activity.MOVING: HeldBack.MOVING,
+    Activity.NOT_WORN: HeldBack.NOT_WORN,
+}
+_JUDGED: Final = np.array([activity in JUDGED for activity in ACTIVITIES])
+_NOT_WORN: Final = ACTIVITIES.index(Activity.NOT_WORN)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """New frames, oldest first.
+
+    Attributes:
+        frames: (n,) grid indices.
+        state: (n,) int8 of FREE, HELD, BARRED, UNSEEN.
+        level: (n,) int8, how far beyond the threshold (`analytics.cues.exposure.levels`), where held.
+        near: (n,) bool, near upright, or not judged and so not held against anybody.
+        ratio: (n,) greatest deviation over threshold of what is held, 0 where nothing is.
+        held: (n, c) bool, by cued kind.
+        ratios: (n, c) deviation over threshold by cued kind, NaN unknown; None where nobody said.
+        kinds: (c,) the cued kinds.
+        activity: (n,) or None.
+    """
+
+    frames: Int64s
+    state: NDArray[np.int8]
+    level: NDArray[np.int8]
+    near: Bools
+    ratio: Floats
+    held: Bools
+    ratios: Floats | None
+    kinds: tuple[Kind, ...]
+    activity: NDArray[np.int8] | None
+
+    def leading(self, i: int) -> Kind:
+        """Return the kind furthest beyond its threshold at row `i`, the first of several."""
+        if self.ratios is None:
+            return self.kinds[int(np.argmax(self.held[i]))]
+        there = self.held[i] | ((self.ratios[i] >= 1) if not self.held[i].any() else False)
+        return self.kinds[int(np.argmax(np.where(there, np.nan_to_num(self.ratios[i], nan=1.0), -1.0)))]
+
+    def bar(self, i: int) -> HeldBack:
+        """Return which activity bars row `i`."""
+        doing = Activity.MOVING if self.activity is None else ACTIVITIES[int(self.activity[i])]
+        return _REASONS.get(doing, HeldBack.MOVING)
+
+
+def judged(activity: NDArray[np.int8]) -> Bools:
+    """Return (n,) bool: posture is judged; numbers that are no activity are not."""
+    known = (activity >= 0) & (activity < len(ACTIVITIES))
+    return np.asarray(known & _JUDGED[np.where(known, activity, 0)], np.bool_)
+
+
+def rows_of(
+    t_us: Int64s,
+    kinds: tuple[Kind, ...],
+    held: Bools,
+    ratio: Floats | None,
+    activity: NDArray[np.int8] | None,
+) -> Rows:
+    """Make frames of the cued `kinds` ready; arguments as in `Cueing.update`."""
+    n = len(t_us)
+    on = held.any(axis=1)
+    doing = np.ones(n, np.bool_) if activity is None else judged(activity)
+    far = np.zeros(n)
+    greatest = np.where(on, 1.0, 0.0)
+    if ratio is not None and ratio.shape[1]:
+        far = np.where(ratio > 0, ratio, 0.0).max(axis=1)
+        greatest = np.where(on, np.maximum(np.where(held & (ratio > 1), ratio, 1.0).max(axis=1), 1.0), 0.0)
+    state = np.where(on & doing, HELD, FREE).astype(np.int8)
+    if not doing.all():
+        state[~doing & (on | (far >= 1))] = BARRED
+        state[activity == _NOT_WORN] = UNSEEN
+    counts = state == HELD
+    return Rows(
+        t_us // GRID_US,
+        state,
+        levels(greatest),
+        (far < NEAR_UPRIGHT) | ~doing,
+        np.where(counts, greatest, 0.0),
+        held,
+        ratio,
+        kinds,
+        activity,
+    )

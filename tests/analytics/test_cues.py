@@ -1,0 +1,259 @@
+"""When a wearer is reminded, when not, and that it does not matter how the frames come."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytics import state
+from analytics.cues.cue import SENTENCES, Cued, CueMode, HeldBack
+from analytics.cues.cueing import Cueing
+from analytics.cues.exposure import UNITS_PER_SECOND
+from analytics.cues.plan import CuePlan
+from poise.errors import ConfigurationError
+from poise.results import ACTIVITIES, GRID_US, Activity, Kind, PostureFrames, Results
+
+NOON_US = 20_000 * 86_400_000_000 + 12 * 3_600_000_000
+HOUR_US = 3_600_000_000
+KINDS = (Kind.SLOUCH, Kind.FORWARD_HEAD)
+ALWAYS = CuePlan(fading=(), quiet_hours=(), budget_per_day=10_000)
+
+
+def times(seconds: float, start_us: int = NOON_US) -> np.ndarray:
+    return start_us + np.arange(round(seconds * 10), dtype=np.int64) * GRID_US
+
+
+def stretch(*parts: tuple[float, float]) -> np.ndarray:
+    """Return (n, 1) deviation over threshold: seconds and ratio of each part."""
+    return np.concatenate([np.full(round(seconds * 10), ratio) for seconds, ratio in parts])[:, None]
+
+
+def posture(ratio: np.ndarray, plan: CuePlan = ALWAYS, **more: Any) -> tuple[Cueing, Cued]:
+    cueing = Cueing(plan)
+    start_us = more.pop("start_us", NOON_US)
+    t_us = times(len(ratio) / 10, start_us)
+    return cueing, cueing.update(t_us, KINDS[:1], ratio >= 1, ratio, **more)
+
+
+def at_s(cued: Cued) -> list[float]:
+    return [(cue.t_us - NOON_US) / 1e6 for cue in cued.cues]
+
+
+def test_the_load_counts_angle_times_time_and_time_near_upright_takes_it_back() -> None:
+    assert at_s(posture(stretch((100, 1.0)))[1]) == pytest.approx([64.9])
+    assert at_s(posture(stretch((100, 2.0)))[1]) == pytest.approx([34.9])
+    broken = stretch((50, 1.0), (3, 0.2), (50, 1.0))
+    assert at_s(posture(broken)[1]) == pytest.approx([50 + 3 + 10 + 13 - 0.1])
+    assert not posture(stretch((50, 1.0), (45, 0.2), (50, 1.0)))[1].cues
+    assert at_s(posture(stretch((50, 1.0), (45, 0.7), (50, 1.0)))[1])
+    assert not posture(broken, replace(ALWAYS, mode=CueMode.THRESHOLD))[1].cues
+
+
+def oracle_load(ratio: np.ndarray, limit: int) -> list[int]:
+    """Load after each frame, one frame at a time, as the words in `exposure` have it; never cued."""
+    units, stretch_frames, out = 0, 0, []
+    for value in ratio[:, 0].tolist():
+        if value >= 1:
+            weight = 8 if value < 1.5 else 12 if value < 2 else 16
+            units = min(limit, units + (weight if stretch_frames >= 100 else weight // 2))
+            stretch_frames += 1
+        else:
+            units = max(0, units - (8 if value < 0.5 else 4))
+            stretch_frames = 0
+        out.append(units)
+    return out
+
+
+def wandering(seed: int, n: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    steps = np.repeat(rng.choice([0.1, 0.7, 0.95, 1.0, 1.2, 1.6, 2.5], size=n // 60 + 1), 60)[:n]
+    return (steps + np.where(rng.random(n) < 0.02, -0.4, 0.0))[:, None]
+
+
+def test_the_load_is_that_of_counting_frame_by_frame() -> None:
+    ratio = wandering(3, 6000)
+    plan = replace(ALWAYS, budget_per_day=0)
+    expected = oracle_load(ratio, 60 * UNITS_PER_SECOND)
+    cueing, t_us = Cueing(plan), times(600)
+    for i in range(0, 6000, 7):
+        cueing.update(t_us[i : i + 7], KINDS[:1], ratio[i : i + 7] >= 1, ratio[i : i + 7])
+        assert cueing.load_s == expected[min(i + 7, 6000) - 1] / UNITS_PER_SECOND
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    cuts=st.lists(st.integers(1, 11_999), max_size=12),
+    mode=st.sampled_from([CueMode.EXPOSURE, CueMode.THRESHOLD]),
+)
+def test_any_chunking_and_any_restart_give_the_same_cues(seed: int, cuts: list[int], mode: CueMode) -> None:
+    rng = np.random.default_rng(seed)
+    n = 12_000
+    ratio = np.column_stack([wandering(seed, n), wandering(seed + 1, n)])
+    ratio[rng.random((n, 2)) < 0.01] = np.nan
+    held = ratio >= 1
+    activity = np.repeat(rng.integers(0, len(ACTIVITIES), 40), 300).astype(np.int8)
+    activity[: n // 2] = ACTIVITIES.index(Activity.SITTING)
+    late_us = NOON_US + 12 * HOUR_US - 600_000_000
+    t_us = times(n / 10, late_us) + np.repeat(rng.integers(0, 2, 60).cumsum() * 700_000, 200)
+    plan = replace(ALWAYS, mode=mode, refractory_s=90, quiet_hours=((0.1, 0.2),), budget_per_day=6)
+
+    whole = Cueing(plan).update(t_us, KINDS, held, ratio, activity)
+    cueing, cues, kept = Cueing(plan), [], []
+    for start, stop in zip([0, *sorted(cuts)], [*sorted(cuts), n], strict=True):
+        part = slice(start, stop)
+        found = cueing.update(t_us[part], KINDS, held[part], ratio[part], activity[part])
+        cues += found.cues
+        kept += found.held_back
+        cueing = state.restore(state.save(cueing), Cueing)
+    assert Cued(tuple(cues), tuple(kept)) == whole
+    assert whole.cues
+
+
+def test_a_cue_says_what_to_do_about_the_posture_furthest_gone() -> None:
+    ratio = np.tile([1.2, 1.7], (900, 1))
+    cueing = Cueing(ALWAYS)
+    (cue,) = cueing.update(times(90), KINDS, ratio >= 1, ratio).cues
+    assert cue.kind is Kind.FORWARD_HEAD
+    assert cue.sentence == SENTENCES[Kind.FORWARD_HEAD]
+    assert (cue.mode, cue.used, cue.load_s) == (CueMode.EXPOSURE, 1, 60.0)
+    assert set(SENTENCES) == set(Kind)
+    assert all(sentence.count(".") == 1 and len(sentence) < 80 for sentence in SENTENCES.values())
+
+
+def test_an_unanswered_cue_is_repeated_less_and_less_and_an_answer_forgets_that() -> None:
+    cued = posture(stretch((1500, 1.0)))[1]
+    gaps = np.diff([at_s(cued)])[0]
+    assert gaps.tolist() == pytest.approx([120, 240, 480])
+    assert [cue.unanswered for cue in cued.cues] == [0, 1, 2, 3]
+    answered = posture(stretch((400, 1.0), (200, 0.0), (400, 1.0)))[1]
+    assert [cue.unanswered for cue in answered.cues][-2:] == [0, 1]
+
+
+def test_threshold_cueing_starts_after_the_delay_and_repeats_after_its_refractory_time() -> None:
+    plan = replace(ALWAYS, mode=CueMode.THRESHOLD, delay_s=15, refractory_s=30)
+    cued = posture(stretch((70, 1.0), (1.5, 0.0), (20, 3.0), (3, 0.0), (10, 3.0)), plan)[1]
+    assert at_s(cued) == pytest.approx([14.9, 44.9, 74.9])
+    assert not cued.held_back
+
+
+@pytest.mark.parametrize(
+    ("activity", "reason"),
+    [
+        (Activity.WALKING, HeldBack.WALKING),
+        (Activity.LYING, HeldBack.LYING),
+        (Activity.MOVING, HeldBack.MOVING),
+        (Activity.NOT_WORN, None),
+    ],
+)
+def test_never_while_walking_lying_moving_or_not_worn(activity: Activity, reason: HeldBack | None) -> None:
+    doing = np.full(3000, ACTIVITIES.index(activity), np.int8)
+    cued = posture(stretch((300, 1.5)), activity=doing)[1]
+    assert not cued.cues
+    assert [kept.reason for kept in cued.held_back] == ([reason] if reason else [])
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"quiet_hours": ((11.0, 13.0),)}, HeldBack.QUIET_HOURS),
+        ({"budget_per_day": 0}, HeldBack.BUDGET),
+        ({"fading": ((0, 1.0), (10, 0.0)), "first_day": 19_980}, HeldBack.FADED),
+    ],
+)
+def test_what_holds_a_cue_back_is_kept_once(more: dict[str, Any], reason: HeldBack) -> None:
+    cued = posture(stretch((600, 1.0)), replace(ALWAYS, **more))[1]
+    assert not cued.cues
+    assert [(kept.reason, kept.kind, kept.load_s) for kept in cued.held_back] == [(reason, Kind.SLOUCH, 60.0)]
+
+
+def test_quiet_hours_are_those_of_the_wearer_and_end_in_a_cue_only_if_still_held() -> None:
+    plan = replace(ALWAYS, quiet_hours=((21.0, 7.0),))
+    ratio = stretch((600, 1.0))
+    late = {"start_us": NOON_US + 9 * HOUR_US - 300_000_000}
+    assert [c.t_us < NOON_US + 9 * HOUR_US for c in posture(ratio, plan, **late)[1].cues] == [True, True]
+    assert len(posture(ratio, plan, utc_offset_s=-3600, **late)[1].cues) == 3
+    ends = {"start_us": NOON_US - 5 * HOUR_US - 300_000_000}
+    assert posture(ratio, plan, **ends)[1].cues[0].t_us == NOON_US - 5 * HOUR_US
+    assert not posture(stretch((290, 1.0), (300, 0.0)), plan, **ends)[1].cues
+
+
+def test_a_pause_holds_until_its_end_and_can_be_ended() -> None:
+    cueing, ratio = Cueing(ALWAYS), stretch((200, 1.0))
+    cueing.pause(NOON_US + 150_000_000)
+    cued = cueing.update(times(200), KINDS[:1], ratio >= 1, ratio)
+    assert at_s(cued) == [150.0]
+    assert [kept.reason for kept in cued.held_back] == [HeldBack.PAUSE]
+
+
+def test_the_budget_is_of_the_local_day_and_fading_makes_it_smaller_and_the_delay_longer() -> None:
+    plan = replace(ALWAYS, budget_per_day=4, refractory_s=60, patience=1.0)
+    ratio, before_midnight = stretch((1800, 1.0)), NOON_US + 12 * HOUR_US - 900_000_000
+    cued = posture(ratio, plan, start_us=before_midnight)[1]
+    assert [cue.used for cue in cued.cues] == [1, 2, 3, 4, 1, 2, 3, 4]
+    faded = replace(plan, fading=((0, 1.0), (7, 0.5)), first_day=19_990)
+    cued = posture(ratio, faded)[1]
+    assert [(cue.budget, cue.limit_s) for cue in cued.cues] == [(2, 120.0)] * 2
+
+
+def test_no_cue_while_the_wearer_is_coming_back() -> None:
+    up = np.linspace(2.0, 1.0, 30)[:, None]
+    ratio = np.concatenate([stretch((33.5, 2.0)), up, stretch((20, 0.2))])
+    cued = posture(ratio)[1]
+    assert not cued.cues
+    assert [kept.reason for kept in cued.held_back] == [HeldBack.COMING_BACK]
+    stays = np.concatenate([stretch((33.5, 2.0)), up, stretch((20, 1.0))])
+    assert len(posture(stays)[1].cues) == 1
+
+
+def frames(ratio: np.ndarray, calibration: str = "c") -> Results:
+    """Return a slouch of `ratio` times its 12 degrees as a pipeline would."""
+    n = len(ratio)
+    angle = np.radians(12.0) * ratio
+    part = PostureFrames(
+        NOON_US, calibration, ("t4",), times(n / 10), angle, np.zeros((n, 1)), KINDS[:1], ratio >= 1
+    )
+    return Results((part,))
+
+
+def test_results_of_the_pipeline_are_fed_and_stale_or_uncalibrated_ones_bring_no_cue() -> None:
+    results = frames(stretch((80, 1.75)))
+    end_us = NOON_US + 80_000_000
+    (cue,) = Cueing(ALWAYS).feed(results).cues
+    assert (cue.t_us - NOON_US) / 1e6 == pytest.approx(10 + (60 - 7.5) / 1.5 - 0.1)
+    assert not Cueing(ALWAYS).feed(frames(stretch((80, 1.75)), "")).cues
+    stale = Cueing(ALWAYS).feed(results, end_us + 60_000_000)
+    assert not stale.cues
+    assert [kept.reason for kept in stale.held_back] == [HeldBack.STALE]
+    assert not Cueing(replace(ALWAYS, mode=CueMode.OFF)).feed(results).cues
+    assert not Cueing(replace(ALWAYS, kinds=(Kind.SIDE_BEND,))).feed(results).cues
+
+
+def test_bad_frames_never_raise() -> None:
+    cueing, ratio = Cueing(ALWAYS), np.full((50, 2), np.nan)
+    ratio[::3], ratio[1::3] = np.inf, -np.inf
+    held = np.ones((50, 2), np.bool_)
+    t_us = np.full(50, NOON_US)
+    t_us[10:20] = NOON_US - HOUR_US
+    t_us[30:] += np.arange(20) * HOUR_US
+    assert not cueing.update(t_us, KINDS, held, ratio, np.full(50, 99, np.int8)).cues
+    assert not cueing.update(t_us, KINDS, held, ratio, np.full(3, -5, np.int8)).cues
+    assert cueing.update(t_us[:0], KINDS, held[:0]) == Cued()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"delay_s": 0},
+        {"patience": 0.5},
+        {"budget_per_day": -1},
+        {"fading": ((7, 0.5), (0, 1.0))},
+        {"quiet_hours": ((22.0, 25.0),)},
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_with_a_sentence(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="must"):
+        CuePlan(**wrong)
