@@ -1,9 +1,15 @@
 """Inclination of segments against the person's own upright (frames and signs: docs/frames.md)."""
 
+from typing import Final
+
 import numpy as np
 
 from poise.calibration import Quaternion
-from poise.samples import Floats
+from poise.samples import Bools, Floats
+
+SIDEWAYS_RAD: Final = float(np.radians(75.0))
+"""Leaning further than this to a side, a segment's sagittal inclination is an angle about a nearly vertical
+axis: an error of up of 1° becomes one of 4° and more. Project decision."""
 
 
 def axes(q_sensor_from_segment: Quaternion) -> Floats:
@@ -27,6 +33,16 @@ def inclination(up: Floats, segment_axes: Floats) -> tuple[Floats, Floats]:
     """
     x, y, z = (up[:, 0] * a[0] + up[:, 1] * a[1] + up[:, 2] * a[2] for a in segment_axes)
     return np.arctan2(-x, z), np.arcsin(np.clip(y, -1.0, 1.0))
+
+
+def conditioned(frontal: Floats) -> Bools:
+    """Return where sagittal inclination still means something, by frontal inclination (...) rad.
+
+    Lying on the back or face down, sagittal is about -90° or 90° and well defined; lying on a side it is not,
+    while frontal, about 90° or -90°, is. Both together always describe up exactly.
+    """
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(frontal) <= SIDEWAYS_RAD, np.bool_)
 
 
 def unit(vector: Floats) -> Floats:

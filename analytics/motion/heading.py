@@ -12,6 +12,7 @@ import numpy as np
 from poise.calibration import Quaternion
 from poise.samples import Floats
 
+TURN: Final = 2 * np.pi
 LEVEL_LEFT: Final = float(np.cos(np.radians(75.0)))
 """Heading is not given where the segment leans to a side by more than 75°: it then belongs to an axis that is
 nearly vertical, and an error of inclination of 1° becomes one of heading of 4°. Project decision."""
@@ -48,8 +49,8 @@ def heading(q_earth_from_segment: Floats) -> Floats:
 
 def wrapped(angle: Floats) -> Floats:
     """Return angles (...) rad brought into [-π, π]; values that are there already keep their bits."""
-    turns: Floats = np.rint(angle / (2 * np.pi))
-    return angle - turns * (2 * np.pi)
+    within: Floats = angle - np.rint(angle / TURN) * TURN
+    return within
 
 
 def heading_between(q_earth_from_distal: Floats, q_earth_from_proximal: Floats) -> Floats:
@@ -72,4 +73,5 @@ def turned_since(relative: Floats, start: int = 0) -> Floats:
     found = np.full(len(relative), np.nan)
     seen = np.isfinite(relative)
     found[seen] = np.unwrap(relative[seen])
-    return found - found[start]
+    since: Floats = found - found[start]
+    return since
