@@ -3,7 +3,7 @@
 The idea that a joint's limited motion tells the headings of its two sensors is that of Lehmann, Laidig,
 Deimel and Seel 2020 (arXiv:2002.00639). Three states here, over units of ten seconds: the offset of the two
 earth frames, the rate at which it drifts, and how far the person holds the joint turned. What is seen is
-offset and turn together; they are told apart because an offset creeps, while people turn quickly and come back.
+offset and turn together; they are told apart because an offset creeps, while people turn quickly and return.
 
 What that cannot do: a head held turned for many minutes slowly becomes the new neutral. The uncertainty
 covers that as far as people turn about and come back within minutes.
