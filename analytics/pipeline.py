@@ -12,6 +12,7 @@ from analytics.run import Run
 from poise.calibration import Calibration
 from poise.results import Episode, Exposure, Results
 from poise.samples import ImuBatch
+from poise.seconds import together
 
 RUN_GAP_US: Final = 5_000_000
 """A longer silence of all sensors ends the run (docs/postures.md)."""
@@ -106,6 +107,10 @@ def _silences(batches: Sequence[ImuBatch]) -> list[int]:
     for batch in batches:
         if len(batch) == 0:
             continue
+        first, last = int(batch.t_us[0]), int(batch.t_us[-1])
+        if last - first <= RUN_GAP_US:
+            spans.append((first, last))
+            continue
         breaks = np.flatnonzero(np.diff(batch.t_us) > RUN_GAP_US)
         edges = [0, *(int(i) + 1 for i in breaks), len(batch)]
         spans += [(int(batch.t_us[i]), int(batch.t_us[j - 1])) for i, j in pairwise(edges)]
@@ -149,7 +154,7 @@ def joined(parts: Sequence[Results]) -> Results:
             remarks[name] = remarks.get(name, 0) + count
     return Results(
         tuple(frames for part in parts for frames in part.frames),
-        tuple(second for part in parts for second in part.seconds),
+        together([part.seconds for part in parts]),
         tuple(episodes.values()),
         tuple(exposures.values()),
         tuple(remarks.items()),

@@ -12,6 +12,7 @@ from analytics.posture.seconds import Seconds
 from poise.calibration import Calibration
 from poise.results import GRID_US, QUARTER_S, SPINE_KINDS, Episode, Exposure, Kind, PostureFrames, Results
 from poise.samples import Bools, Floats, ImuBatch, Int64s
+from poise.seconds import together
 from poise.skeleton import Segment
 
 _FRAMES_PER_QUARTER = QUARTER_S * 1_000_000 // GRID_US
@@ -49,7 +50,7 @@ class Run:
         ended = [episode for tracker in self._trackers.values() for episode in tracker.finish()]
         return Results(
             rest.frames,
-            rest.seconds + self._seconds.finish(),
+            together([rest.seconds, self._seconds.finish()]),
             _newest((*rest.episodes, *ended)),
             self._exposures(),
             rest.remarks,

@@ -1,6 +1,7 @@
 """What the analytics conclude: posture frames, seconds, episodes and exposure."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -222,14 +223,14 @@ class Results:
 
     Attributes:
         frames: finished frames, a `PostureFrames` for each stretch of one run.
-        seconds: finished seconds.
+        seconds: finished seconds; the analytics give a `poise.seconds.SecondTable`.
         episodes: episodes that began, changed or ended, the newest state of each.
         exposures: the quarters touched, as totals of their run so far.
         remarks: things to count: "late", "not a number", "unknown segment", …, with their number.
     """
 
     frames: tuple[PostureFrames, ...] = ()
-    seconds: tuple[Second, ...] = ()
+    seconds: Sequence[Second] = ()
     episodes: tuple[Episode, ...] = ()
     exposures: tuple[Exposure, ...] = ()
     remarks: tuple[tuple[str, int], ...] = ()

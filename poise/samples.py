@@ -98,12 +98,12 @@ class ImuBatch:
     @property
     def acc_si(self) -> Floats:
         """(n, 3) specific force in S, m/s²."""
-        return self.acc.astype(np.float64) * (self.scale.acc_nano * 1e-9)
+        return np.multiply(self.acc, self.scale.acc_nano * 1e-9, dtype=np.float64)
 
     @property
     def gyr_si(self) -> Floats:
         """(n, 3) angular rate in S, rad/s."""
-        return self.gyr.astype(np.float64) * (self.scale.gyr_nano * 1e-9)
+        return np.multiply(self.gyr, self.scale.gyr_nano * 1e-9, dtype=np.float64)
 
     def part(self, start: int, stop: int) -> "ImuBatch":
         """Return samples `start:stop` as a batch of their own; its tick advances by the period."""
