@@ -12,7 +12,7 @@ NEIGHBOURS: Final[Mapping[str, tuple[str, ...]]] = {
     Segment.C7: (Segment.T4, Segment.T12, Segment.SCAPULA_LEFT, Segment.SCAPULA_RIGHT),
     Segment.T4: (Segment.C7, Segment.T12, Segment.SCAPULA_LEFT, Segment.SCAPULA_RIGHT),
     Segment.T12: (Segment.T4, Segment.C7, Segment.LUMBAR),
-    Segment.LUMBAR: (Segment.T12, Segment.T4),
+    Segment.LUMBAR: (Segment.T12, Segment.T4, Segment.C7),
     Segment.SCAPULA_LEFT: (Segment.T4, Segment.C7, Segment.SCAPULA_RIGHT),
     Segment.SCAPULA_RIGHT: (Segment.T4, Segment.C7, Segment.SCAPULA_LEFT),
 }
