@@ -38,9 +38,9 @@ class SensorTrack:
         late = sum(len(batch) for batch in batches) - sum(len(track.t_us) for track in tracks)
         if not any(len(track.t_us) for track in tracks):
             return None, Faults(late=late)
-        raw = [np.concatenate([b.acc, b.gyr], axis=1) for b in batches]
+        counts = [(batch.acc, batch.gyr) for batch in batches]
         if late:
-            raw = [rows[track.taken] for rows, track in zip(raw, tracks, strict=True)]
+            counts = [(a[t.taken], g[t.taken]) for (a, g), t in zip(counts, tracks, strict=True)]
         clipped = sum(
             int(np.count_nonzero(batch.flags[track.taken] & CLIPPED))
             for batch, track in zip(batches, tracks, strict=True)
@@ -51,7 +51,8 @@ class SensorTrack:
             _one([track.t_us for track in tracks]),
             _one([track.q_earth_from_sensor for track in tracks]),
             _one([track.jump for track in tracks]),
-            _one(raw),
+            _one([acc for acc, _ in counts]),
+            _one([gyr for _, gyr in counts]),
         )
         return piece, Faults(late, clipped)
 

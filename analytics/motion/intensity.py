@@ -10,15 +10,23 @@ SUMS: Final = 6
 """Columns: samples, sum of acceleration x, y, z, sum of its squared length, sum of squared angular rate."""
 
 
-def counts(raw: Int16s) -> Int64s:
-    """Return (n, SUMS) of single samples, from counts (n, 6) of acceleration and angular rate."""
-    rows = np.ones((len(raw), SUMS), np.int64)
-    rows[:, 1:4] = raw[:, :3]
-    squares = raw.astype(np.int64)
+def sums_of(raw: Int16s, begins: Int64s) -> Int64s:
+    """Return the sums (k, SUMS) of groups of rows.
+
+    Args:
+        raw: (n, 6) counts of acceleration and angular rate.
+        begins: (k,) first row of each group, increasing from 0.
+    """
+    sums = np.empty((len(begins), SUMS), np.int64)
+    sums[:-1, 0], sums[-1, 0] = begins[1:] - begins[:-1], len(raw) - begins[-1]
+    np.add.reduceat(raw[:, :3], begins, axis=0, dtype=np.int64, out=sums[:, 1:4])
+    squares = raw.astype(np.uint32)
     squares *= squares
-    rows[:, 4] = squares[:, 0] + squares[:, 1] + squares[:, 2]
-    rows[:, 5] = squares[:, 3] + squares[:, 4] + squares[:, 5]
-    return rows
+    # A square is at most 2^30: the sum of three fits 32 bits, and the sign is lost in squaring modulo 2^32.
+    for column, first in ((4, 0), (5, 3)):
+        length = squares[:, first] + squares[:, first + 1] + squares[:, first + 2]
+        np.add.reduceat(length, begins, dtype=np.int64, out=sums[:, column])
+    return sums
 
 
 def intensities(sums: Int64s, acc_scale: Floats, gyr_scale: Floats) -> tuple[Floats, Floats, Floats]:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from analytics.motion.intensity import SUMS, counts
+from analytics.motion.intensity import SUMS, sums_of
 from poise.results import GRID_US
 from poise.samples import Bools, Floats, Int16s, Int64s
 
@@ -19,13 +19,14 @@ _APART: Final = 1 << 53
 
 
 class Piece(NamedTuple):
-    """New samples of one sensor: times, orientation, jumps, and counts (n, 6) of acceleration and rate."""
+    """New samples of one sensor: times, orientation, jumps, and counts (n, 3) of acceleration and rate."""
 
     number: int
     t_us: Int64s
     q: Floats
     jump: Bools
-    raw: Int16s
+    acc: Int16s
+    gyr: Int16s
 
 
 class Made(NamedTuple):
@@ -45,6 +46,8 @@ class Made(NamedTuple):
 
     def where(self, wanted: Bools) -> "Made":
         """Return those that are `wanted` (k,)."""
+        if wanted.all():
+            return self
         return Made(self.frames[wanted], self.numbers[wanted], self.q[wanted], self.sums[wanted])
 
 
@@ -99,11 +102,13 @@ class Stack:
         which = np.repeat(np.arange(len(pieces)), lengths)
         t_us = np.concatenate([x for p in pieces for x in (self._t_us[p.number, None], p.t_us)])
         q = np.concatenate([x for p in pieces for x in (self._q[p.number, None], p.q)])
-        raw = np.concatenate([x for p in pieces for x in (self._raw[p.number, None], p.raw)])
+        raw = self._counts(pieces, len(t_us), ends)
         jump = np.concatenate([x for p in pieces for x in (_NO_JUMP, p.jump)])
         ready = np.maximum(self.ready[numbers], -(-t_us[starts] // GRID_US) - 1)
         due = t_us[ends - 1] // GRID_US - ready
         frames, owner = _counted(ready + 1, due)
+        repeated = _repeats(raw, starts)
+        last_raw = raw[ends - 1]
         sums = self._summed(numbers, raw, starts, (-(-t_us // GRID_US), which), (ready + 1, due))
         times = t_us + which * _APART
         right = np.searchsorted(times, frames * GRID_US + owner * _APART)
@@ -113,8 +118,8 @@ class Stack:
         seen = ~jump[right]
         made = Made(frames, numbers[owner], _towards(q[left], q[right], share), sums).where(seen)
         self.ready[numbers] = ready + due
-        self._t_us[numbers], self._q[numbers], self._raw[numbers] = t_us[ends - 1], q[ends - 1], raw[ends - 1]
-        return made, _repeats(raw, starts)
+        self._t_us[numbers], self._q[numbers], self._raw[numbers] = t_us[ends - 1], q[ends - 1], last_raw
+        return made, repeated
 
     def _meet(self, pieces: Sequence[Piece]) -> None:
         """Put the tail of a sensor that is new 1 µs before its first sample, which counts as a jump."""
@@ -122,16 +127,28 @@ class Stack:
             if self._t_us[piece.number] < 0:
                 self._t_us[piece.number] = piece.t_us[0] - 1
 
+    def _counts(self, pieces: Sequence[Piece], n: int, ends: Int64s) -> Int16s:
+        """Return the stack's counts (n, 6)."""
+        raw = np.empty((n, 6), np.int16)
+        for piece, end in zip(pieces, ends.tolist(), strict=True):
+            begin = end - len(piece.t_us)
+            raw[begin - 1] = self._raw[piece.number]
+            raw[begin:end, :3], raw[begin:end, 3:] = piece.acc, piece.gyr
+        return raw
+
     def _summed(self, numbers: Int64s, raw: Int16s, starts: Int64s, key: _Two, span: _Two) -> Int64s:
         """Return the sums (k, SUMS) of the moments in `span` (first, how many) by piece, and keep the rest.
 
         `key` says of every row which moment's tenth of a second it lies in, and which piece's it is.
         """
         (moment, which), (first, due) = key, span
-        rows = counts(raw)
-        rows[starts] = self._sums[numbers]
-        begins = np.flatnonzero(np.diff(moment + which * _APART, prepend=-1))
-        sums, owner, moment = np.add.reduceat(rows, begins, axis=0), which[begins], moment[begins]
+        apart = moment + which * _APART
+        begins = np.append(0, np.flatnonzero(apart[1:] != apart[:-1]) + 1)
+        raw[starts] = 0
+        sums, owner, moment = sums_of(raw, begins), which[begins], moment[begins]
+        tails = np.searchsorted(begins, starts)
+        sums[tails] += self._sums[numbers]
+        sums[tails, 0] -= 1
         self._sums[numbers] = sums[np.append(np.flatnonzero(np.diff(owner)), len(owner) - 1)]
         inside = (moment >= first[owner]) & (moment < (first + due)[owner])
         owner = owner[inside]
