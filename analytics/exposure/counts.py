@@ -18,14 +18,23 @@ from poise.results import ACTIVITIES
 
 Counted: TypeAlias = NDArray[np.integer[Any]]
 
-ANGLE_LOW_DEG: Final = -60
-ANGLE_HIGH_DEG: Final = 90
-ANGLE_BINS: Final = ANGLE_HIGH_DEG - ANGLE_LOW_DEG + 2
-"""Bins of 1°; the first and the last hold what lies below and above."""
-RATE_EDGES_DEG_S: Final[NDArray[np.float64]] = np.concatenate(
-    [np.arange(0, 10, 0.5), np.arange(10, 40, 1), np.arange(40, 100, 5), np.arange(100, 201, 20)]
+ANGLE_LOW_DEG: Final = -40
+ANGLE_HIGH_DEG: Final = 80
+ANGLE_BINS: Final = 2 * (ANGLE_HIGH_DEG - ANGLE_LOW_DEG) + 2
+"""Bins of half a degree; the first and the last hold what lies below and above."""
+RATE_EDGES: Final[NDArray[np.int64]] = np.concatenate(
+    [
+        np.arange(start, stop, step)
+        for start, stop, step in (
+            (0, 20, 1),
+            (20, 100, 5),
+            (100, 400, 10),
+            (400, 1000, 50),
+            (1000, 2001, 200),
+        )
+    ]
 )
-"""Lower edges of the bins of angular velocity, °/s; the last has no upper edge."""
+"""Lower edges of the bins of angular velocity, tenths of a degree a second; the last has no upper edge."""
 LEVELS_DEG: Final = (-5, 10, 20, 45, 60)
 """Between the six levels of the EVA matrix; -5 to 10° is about upright."""
 DURATIONS_S: Final = (1, 3, 7, 15, 31, 60, 300)
@@ -35,17 +44,15 @@ RULA_SCORES: Final = 6
 """Frames with score 1 to 5 stand at these indices; 0 stays empty."""
 
 _LEVEL_OF_BIN: Final = np.searchsorted(
-    np.array(LEVELS_DEG), np.arange(ANGLE_LOW_DEG - 1, ANGLE_HIGH_DEG + 1), side="right"
+    np.array(LEVELS_DEG), ANGLE_LOW_DEG + np.arange(-1, ANGLE_BINS - 1) / 2, side="right"
 ).astype(np.int8)
 _TENTHS: Final = 2001
-_BIN_OF_TENTH: Final = (
-    np.searchsorted(RATE_EDGES_DEG_S * 10, np.arange(_TENTHS), side="right").astype(np.int16) - 1
-)
+_BIN_OF_TENTH: Final = np.searchsorted(RATE_EDGES, np.arange(_TENTHS), side="right").astype(np.int16) - 1
 
 
 def angle_bins(angle: Centidegrees) -> NDArray[np.int16]:
     """Return the bin of each angle; a bin holds its lower edge."""
-    bins = (angle - 100 * (ANGLE_LOW_DEG - 1)) // 100
+    bins = (angle - (100 * ANGLE_LOW_DEG - 50)) // 50
     return np.clip(bins, 0, ANGLE_BINS - 1).astype(np.int16)
 
 
@@ -111,7 +118,7 @@ class Counts:
             np.zeros(len(ACTIVITIES), wide),
             0,
             np.zeros((k, ANGLE_BINS), dtype),
-            np.zeros((k, len(RATE_EDGES_DEG_S)), dtype),
+            np.zeros((k, len(RATE_EDGES)), dtype),
             np.zeros((k, *EVA_SHAPE), dtype),
             np.zeros((k, 2), wide),
             np.zeros(k, wide),

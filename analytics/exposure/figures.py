@@ -15,7 +15,7 @@ from analytics.exposure.counts import (
     ANGLE_BINS,
     ANGLE_HIGH_DEG,
     ANGLE_LOW_DEG,
-    RATE_EDGES_DEG_S,
+    RATE_EDGES,
     Counted,
     Counts,
 )
@@ -27,17 +27,17 @@ LEAST_DAY_S: Final = 900.0
 """A figure of a day or a phase rests on at least this: a project decision."""
 
 _FRAMES_A_SECOND: Final = 10
-_ANGLE_LOWER: Final = np.arange(ANGLE_LOW_DEG - 1, ANGLE_HIGH_DEG + 1).astype(np.float64)
-_ANGLE_MIDDLE: Final = _ANGLE_LOWER + 0.5
-_RATE_MIDDLE: Final = (RATE_EDGES_DEG_S + np.append(RATE_EDGES_DEG_S[1:], RATE_EDGES_DEG_S[-1])) / 2
+_ANGLE_MIDDLE: Final = ANGLE_LOW_DEG - 0.25 + np.arange(ANGLE_BINS) / 2
+# A bin of tenths holds its lower edge, and the next one's does not belong to it.
+_RATE_MIDDLE: Final = (RATE_EDGES + np.append(RATE_EDGES[1:] - 1, RATE_EDGES[-1])) / 20
 
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
     """10th, 50th and 90th percentile of the time seen, each off by half a bin at most.
 
-    That is 0.5°, and of a speed 0.25 °/s below 10 °/s, 0.5 below 40, 2.5 below 100 and 10 °/s beyond. What
-    lies beyond -60 and 90°, or 200 °/s, reads as just beyond.
+    That is 0.25°; of a speed nothing below 2 °/s, 0.25 below 10, 0.5 below 40, 2.5 below 100, 10 °/s beyond.
+    What lies beyond -40 and 80°, or 200 °/s, reads as just there.
     """
 
     p10: float
@@ -96,14 +96,14 @@ def zones_s(counts: Counts, stream: str, edges_deg: Sequence[int]) -> tuple[floa
     """Return s below, between and above whole degrees; exact, a zone holds its lower edge.
 
     Raises:
-        ValueError: for an edge that is not a whole degree from -60 to 90.
+        ValueError: for an edge that is not a whole degree from -40 to 80.
     """
     if any(edge != int(edge) or not ANGLE_LOW_DEG <= edge <= ANGLE_HIGH_DEG for edge in edges_deg):
         raise ValueError(f"a zone needs edges in whole degrees from {ANGLE_LOW_DEG} to {ANGLE_HIGH_DEG}")
     row = counts.row(stream)
     if row is None:
         return (0.0,) * (len(edges_deg) + 1)
-    cuts = [0, *(int(edge) - ANGLE_LOW_DEG + 1 for edge in edges_deg), ANGLE_BINS]
+    cuts = [0, *(2 * (int(edge) - ANGLE_LOW_DEG) + 1 for edge in edges_deg), ANGLE_BINS]
     frames = counts.angle[row].astype(np.int64)
     return tuple(float(frames[a:b].sum()) / _FRAMES_A_SECOND for a, b in pairwise(cuts))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analytics.exposure.counts import (
     ANGLE_BINS,
-    RATE_EDGES_DEG_S,
+    RATE_EDGES,
     RULA_SCORES,
     Counts,
     QuarterExposure,
@@ -221,7 +221,7 @@ class ExposureTracker:
         self._edge = angle[:, -1:].copy()
         # A hundredth of a degree within a tenth of a second is a tenth of a degree a second.
         tenths = np.abs(angle.astype(np.int32) - before)
-        return _tally(rate_bins(tenths), seen & (before != UNSEEN), len(RATE_EDGES_DEG_S))
+        return _tally(rate_bins(tenths), seen & (before != UNSEEN), len(RATE_EDGES))
 
     def _add_variation(self, rows: Int64s) -> None:
         stream, level, quarters, frames, duration = rows

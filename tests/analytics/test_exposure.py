@@ -83,7 +83,7 @@ def names_of(doing):
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_figure_equals_the_oracle(seed):
-    frames, angles, doing = day(seed, 24_000)
+    frames, angles, doing = day(seed, 18_000)
     rows = track(frames, angles, doing)
     seen = oracle.judged(frames, angles, names_of(doing))
     assert sorted(rows) == sorted({int(f) // 9000 * 900 for f in frames})
@@ -95,9 +95,9 @@ def test_every_figure_equals_the_oracle(seed):
         assert angle is not None
         assert rate is not None
         for got, share in ((angle.p10, 0.1), (angle.p50, 0.5), (angle.p90, 0.9)):
-            assert abs(got - oracle.percentile(values, share)) <= 0.5
+            assert abs(got - oracle.percentile(values, share)) <= 0.25
         for got, share in ((rate.p10, 0.1), (rate.p50, 0.5), (rate.p90, 0.9)):
-            assert abs(got - oracle.percentile(speeds, share)) <= 0.25 + 0.05 * got
+            assert abs(got - oracle.percentile(speeds, share)) <= (0.26 if got < 10 else 0.025 * got)
         zones = (sum(v < 10 for v in values), sum(10 <= v < 20 for v in values), sum(v >= 20 for v in values))
         assert zones_s(total, name, (10, 20)) == pytest.approx([n / 10 for n in zones])
         stream = total.row(name)
@@ -236,7 +236,7 @@ def test_a_local_day_holds_all_its_quarters_and_no_other(zone, first, hours):
     assert period.start_us % 900_000_000 == period.end_us % 900_000_000 == 0
     begins = range(period.start_us // 1_000_000 - 7200, period.end_us // 1_000_000 + 7200, 900)
     whole = Counts.zero(("trunk",))
-    whole.judged, whole.angle[0, 61] = 9000, 9000
+    whole.judged, whole.angle[0, 81] = 9000, 9000
     summary = summarise([QuarterExposure(s, 1, whole) for s in begins], period)
     assert summary.coverage == 1.0
     assert summary.judged_s == hours * 3600
@@ -246,13 +246,13 @@ def test_figures_need_time_seen_and_rates_are_by_time_seen():
     (monday,) = local_days(date(2026, 11, 2), date(2026, 11, 2), "Europe/Vienna")
     start_s = monday.start_us // 1_000_000
     counts = Counts.zero(("trunk",))
-    counts.judged, counts.angle[0, 66], counts.shifts = 9000, 9000, 4
+    counts.judged, counts.angle[0, 91], counts.shifts = 9000, 9000, 4
     row = QuarterExposure(start_s, 1, counts)
     enough = summarise([row, replace(row, run_us=2), replace(row, run_us=2)], monday)
     assert (enough.judged_s, enough.shifts_per_hour) == (1800.0, 16.0)
     assert enough.breaks_per_hour is None  # nothing is known of what the wearer did
     half = Counts.zero(("trunk",))
-    half.judged, half.angle[0, 66], half.shifts = 4500, 4500, 2
+    half.judged, half.angle[0, 91], half.shifts = 4500, 4500, 2
     little = summarise([QuarterExposure(start_s, 1, half)], monday)
     assert little.shifts_per_hour is None
     assert little.streams["trunk"].angle_deg is None
