@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.motion.moments import Moments
-from analytics.posture.recent import Latch, Recent, window
-from analytics.posture.stance import REACH, Stance
+from analytics.posture.recent import Latch, Places, Recent, window
+from analytics.posture.stance import Stance
 from analytics.posture.trunk import Trunk
+from poise.errors import ConfigurationError
 from poise.results import ACTIVITIES, Activity
 from poise.samples import Bools, Floats, Int64s
 
@@ -24,7 +25,8 @@ _CODE: Final = {activity: ACTIVITIES.index(activity) for activity in Activity}
 _STEP_LAGS: Final = (4, 5, 6, 7, 8)
 """Frames from step to step: 2.5 to 1.25 steps a second."""
 _HALF_LAGS: Final = (2, 3, 4)
-_LAGS: Final = tuple(sorted({*_STEP_LAGS, *_HALF_LAGS}))
+_LAGS: Final = np.arange(_HALF_LAGS[0], _STEP_LAGS[-1] + 1)
+_LONGEST_S: Final = 5.0
 _SMOOTH: Final = 10
 """Frames: one second is taken off as the slow part of the force."""
 
@@ -37,7 +39,8 @@ class ActivityLimits:
         gait_s: window in which steps must repeat; with `gait_hold_s` walking is known after about 3 s, as in
             Straczkiewicz and others 2023 (npj Digital Medicine 6, PMC9950089), who find walking at many
             places of the body from 10 Hz in 1.4 to 2.3 steps a second; this takes in 1.25 to 2.5.
-        gait_hold_s: how long the steps must be there, or be gone.
+        gait_hold_s: how long the steps must be there.
+        gait_gone_s: how long they must be gone; the window itself holds them for another second or two.
         gait_force_m_s2: least standard deviation of the force. A trunk in slow walking has about twice
             this, the person of `full_body` 2.5 to 4.7, people sitting 0.01 to 0.1. Project decision.
         gait_score: autocorrelation a step later minus that half a step later (Yang and others 2011,
@@ -57,6 +60,7 @@ class ActivityLimits:
 
     gait_s: float = 2.0
     gait_hold_s: float = 0.8
+    gait_gone_s: float = 0.5
     gait_force_m_s2: float = 0.35
     gait_score: float = 0.9
     gait_peak: float = 0.35
@@ -76,12 +80,21 @@ class ActivityGate:
     """The activity of one wearer in one run, frame by frame, from what was seen until then."""
 
     def __init__(self, limits: ActivityLimits = DEFAULT_LIMITS) -> None:
-        """Begin with nothing known."""
+        """Begin with nothing known.
+
+        Args:
+            limits: when an activity begins and ends; no window of it can be longer than 5 s.
+
+        Raises:
+            ConfigurationError: for a longer one.
+        """
+        windows = (limits.gait_s, limits.gait_hold_s, limits.gait_gone_s, limits.moving_s, limits.lying_s)
+        if max(*windows, limits.risen_s) > _LONGEST_S or min(*windows, limits.risen_s) <= 0:
+            raise ConfigurationError(f"windows of an activity are longer than 0 and up to {_LONGEST_S:g} s")
         self._limits = limits
         self._trunk = Trunk()
-        self._force = Recent(REACH + _SMOOTH, 3)
-        self._tilt = Recent(_frames(limits.lying_s) + 1, 2)
-        self._steps = Recent(_frames(limits.gait_hold_s) + 1, 1)
+        self._places = Places()
+        self._rows, self._steps, self._tilt = Recent(3), Recent(1), Recent(2)
         self._walking, self._lying = Latch(), Latch()
         self._stance = Stance()
 
@@ -98,19 +111,20 @@ class ActivityGate:
         """
         if len(moments) == 0:
             return np.zeros(0, np.int8)
-        seen = np.isfinite(moments.force)
+        seen = ~np.isnan(moments.force)
         on = seen if worn is None else seen & worn
         force, rate = self._trunk.motion(moments, on)
-        known = np.isfinite(force)
-        series = np.stack([known, _whole(force - 9.80665, 1e3), _whole(rate, 1e3)], axis=1)
-        rows, at = self._force.extended(moments.frames, series)
-        steps = self._steps_now(rows, at)
-        walking = self._walks(moments.frames, steps)
-        moving = self._moves(rows, at)
+        known = ~np.isnan(force)
+        at = self._places.of(moments.frames)
+        rows = self._rows.extended(at, known, _whole(force - 9.80665), _whole(rate))
+        total = sums(rows)
+        steps = self._steps_now(rows[:, 1], at)
+        walking = self._walks(moments.frames, steps, at)
+        moving = self._moves(total, at)
         lean = self._trunk.lean(moments, sagittal, frontal, on, walking)
-        lying = self._lies(moments.frames, lean)
-        stance = self._stance.update(rows, at, moments, steps, walking, lying)
-        code = np.where(np.isfinite(lean), _CODE[Activity.UPRIGHT], _CODE[Activity.UNKNOWN])
+        lying = self._lies(moments.frames, lean, at)
+        stance = self._stance.update(moments, rows, total, at, steps, walking, lying)
+        code = np.where(np.isnan(lean), _CODE[Activity.UNKNOWN], _CODE[Activity.UPRIGHT])
         code = np.where(stance > 0, stance, code)
         code = np.where(moving, _CODE[Activity.MOVING], code)
         code = np.where(walking, _CODE[Activity.WALKING], code)
@@ -119,69 +133,69 @@ class ActivityGate:
         code = np.where(seen.any(axis=1) & ~on.any(axis=1), _CODE[Activity.NOT_WORN], code)
         return np.asarray(code, np.int8)
 
-    def _walks(self, frames: Int64s, steps: Int64s) -> Bools:
+    def _walks(self, frames: Int64s, steps: Bools, at: Int64s) -> Bools:
         """Return (n,) bool: steps have been there long enough and are not yet gone."""
-        hold = _frames(self._limits.gait_hold_s)
-        flags, here = self._steps.extended(frames, steps[:, None])
-        recent = window(np.cumsum(flags), here, hold)
-        return self._walking.update(frames, (recent == 0, 0), (recent == hold, 1))[0] > 0
+        hold, gone = _frames(self._limits.gait_hold_s), _frames(self._limits.gait_gone_s)
+        total = self._steps.extended(at, steps)[:, 0].cumsum()
+        begins, ends = window(total, at, hold) == hold, window(total, at, gone) == 0
+        return self._walking.update(frames, (ends, 0), (begins, 1))[0] > 0
 
-    def _steps_now(self, rows: Int64s, at: Int64s) -> Int64s:
-        """Return (n,) 1 where the force of the last window repeats step by step."""
+    def _steps_now(self, force: Int64s, at: Int64s) -> Bools:
+        """Return (n,) True where the force of the last window repeats step by step."""
         limits, w = self._limits, _frames(self._limits.gait_s)
-        force = rows[:, 1]
-        slow = np.cumsum(force)
+        slow = force.cumsum()
         quick = np.zeros_like(force)
-        quick[_SMOOTH:] = (_SMOOTH * force[_SMOOTH:] - (slow[_SMOOTH:] - slow[:-_SMOOTH])) // _SMOOTH
-        power = window(np.cumsum(quick * quick), at, w)
-        products = np.zeros((len(_LAGS), len(force)), np.int64)
-        for i, lag in enumerate(_LAGS):
-            products[i, lag:] = quick[lag:] * quick[:-lag]
-        total = np.cumsum(products, axis=1)
-        before = np.cumsum(quick * quick)
-        alike = np.stack(
-            [
-                2 * (total[i, at] - total[i, at - w]) / np.maximum(1, power + window(before, at - lag, w))
-                for i, lag in enumerate(_LAGS)
-            ]
+        quick[_SMOOTH:] = force[_SMOOTH:] - (slow[_SMOOTH:] - slow[:-_SMOOTH]) // _SMOOTH
+        most = int(_LAGS[-1])
+        # Row i is the force `_LAGS[i]` frames before, a view of the same memory.
+        ago = np.ndarray(
+            (len(_LAGS), len(quick) - most), np.int64, quick, 8 * (most - int(_LAGS[0])), (-8, 8)
         )
-        step, half = alike[_LAGS.index(4) :].max(axis=0), alike[: _LAGS.index(4) + 1].min(axis=0)
+        products = (ago * quick[most:]).cumsum(axis=1)
+        squares = (quick * quick).cumsum()
+        power = window(squares, at, w)
+        both = power + window(squares, at - _LAGS[:, None], w)
+        alike = 2 * (products[:, at - most] - products[:, at - most - w]) / np.maximum(1, both)
+        step = alike[_STEP_LAGS[0] - _HALF_LAGS[0] :].max(axis=0)
+        half = alike[: len(_HALF_LAGS)].min(axis=0)
         strong = power >= w * round((1e3 * limits.gait_force_m_s2) ** 2)
-        return np.asarray(strong & (step >= limits.gait_peak) & (step - half >= limits.gait_score), np.int64)
+        found = strong & (step >= limits.gait_peak) & (step - half >= limits.gait_score)
+        return np.asarray(found, np.bool_)
 
-    def _moves(self, rows: Int64s, at: Int64s) -> Bools:
+    def _moves(self, total: Int64s, at: Int64s) -> Bools:
         """Return (n,) bool: the trunk turns fast, or is shaken."""
         limits, w = self._limits, _frames(self._limits.moving_s)
-        seen, force, turns, squares = (
-            window(np.cumsum(column), at, w)
-            for column in (rows[:, 0], rows[:, 1], rows[:, 2] * rows[:, 2], rows[:, 1] * rows[:, 1])
-        )
-        count = np.maximum(seen, 1)
-        fast = turns >= count * round((1e3 * np.radians(limits.moving_deg_s)) ** 2)
+        seen, force, squares, turns = window(total, at, w).T
+        fast = turns >= seen * round((1e3 * np.radians(limits.moving_deg_s)) ** 2)
         # n Σx² - (Σx)² is n² times the variance, in whole numbers.
-        shaken = count * squares - force * force >= count * count * round(
-            (1e3 * limits.moving_force_m_s2) ** 2
-        )
+        shaken = seen * squares - force * force >= seen * seen * round((1e3 * limits.moving_force_m_s2) ** 2)
         return np.asarray((seen >= w // 2) & (fast | shaken), np.bool_)
 
-    def _lies(self, frames: Int64s, lean: Floats) -> Bools:
+    def _lies(self, frames: Int64s, lean: Floats, at: Int64s) -> Bools:
         """Return (n,) bool: the trunk has been far from upright for long, and is not yet back."""
         limits = self._limits
-        with np.errstate(invalid="ignore"):
-            far = lean <= np.cos(np.radians(limits.lying_deg))
-            near = lean > np.cos(np.radians(limits.lying_release_deg))
-        rows, at = self._tilt.extended(frames, np.stack([far, near], axis=1).astype(np.int64))
-        total = np.cumsum(rows, axis=0)
+        far = lean <= np.cos(np.radians(limits.lying_deg))
+        near = lean > np.cos(np.radians(limits.lying_release_deg))
+        total = self._tilt.extended(at, far, near).cumsum(axis=0)
         long, short = _frames(limits.lying_s), _frames(limits.risen_s)
-        lain = total[at, 0] - total[at - long, 0] == long
-        risen = total[at, 1] - total[at - short, 1] == short
+        lain = window(total[:, 0], at, long) == long
+        risen = window(total[:, 1], at, short) == short
         return self._lying.update(frames, (risen, 0), (lain, 1))[0] > 0
+
+
+def sums(rows: Int64s) -> Int64s:
+    """Return (k, 4) running sums of seen, force, force squared and rate squared."""
+    force, rate = rows[:, 1], rows[:, 2]
+    wide = np.empty((len(rows), 4), np.int64)
+    wide[:, :2], wide[:, 2], wide[:, 3] = rows[:, :2], force * force, rate * rate
+    return wide.cumsum(axis=0)
 
 
 def _frames(seconds: float) -> int:
     return max(1, round(seconds * 10))
 
 
-def _whole(values: Floats, scale: float) -> Int64s:
-    """Return whole numbers; unseen is 0, and nothing is beyond 100 m/s² or rad/s."""
-    return np.rint(np.clip(np.nan_to_num(values), -100.0, 100.0) * scale).astype(np.int64)
+def _whole(values: Floats) -> Int64s:
+    """Return thousandths as whole numbers; unseen is 0, and nothing is beyond 100."""
+    known = np.where(np.isnan(values), 0.0, values)
+    return np.rint(np.minimum(np.maximum(known, -100.0), 100.0) * 1e3).astype(np.int64)

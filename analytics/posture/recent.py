@@ -3,39 +3,66 @@
 Windows are sums of whole numbers, which are exact in any order: any chunking gives the same bits.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.samples import Int64s
 
+REACH: Final = 58
+"""How many moments are kept before the newest: the longest window, and one second to smooth before it."""
 
-class Recent:
-    """Keeps `reach` moments before the newest; moments at which nothing came count as 0."""
 
-    def __init__(self, reach: int, columns: int) -> None:
+class Places:
+    """Where moments stand after the `REACH` kept ones; the same for every `Recent` of one stream."""
+
+    def __init__(self) -> None:
         """Begin with nothing seen."""
-        self._kept = np.zeros((reach, columns), np.int64)
         self._last = -1
 
-    def extended(self, frames: Int64s, values: Int64s) -> tuple[Int64s, Int64s]:
-        """Take new moments and return them after the kept ones.
+    def of(self, frames: Int64s) -> Int64s:
+        """Return (n,) the rows of new moments.
+
+        A gap longer than `REACH` is shortened to that: windows see nothing in it either way.
 
         Args:
             frames: (n,) grid indices, increasing, n > 0.
-            values: (n, c) whole numbers.
-
-        Returns:
-            rows (reach + s, c), one for each moment, and (n,) where among them each frame stands. A gap
-            longer than `reach` is shortened to that: windows see only zeros in it either way.
         """
-        reach = len(self._kept)
-        steps = np.diff(frames, prepend=self._last if self._last >= 0 else frames[0] - 1)
-        at = np.cumsum(np.minimum(steps, reach + 1)) + (reach - 1)
+        steps = np.ones(len(frames), np.int64)
+        if self._last >= 0:
+            steps[0] = frames[0] - self._last
+        steps[1:] = frames[1:] - frames[:-1]
+        self._last = int(frames[-1])
+        return np.asarray(np.minimum(steps, REACH + 1).cumsum() + (REACH - 1), np.int64)
+
+
+class Recent:
+    """Keeps the newest `REACH` rows of whole numbers; moments at which nothing came are 0."""
+
+    def __init__(self, columns: int) -> None:
+        """Begin with nothing seen."""
+        self._kept = np.zeros((REACH, columns), np.int64)
+
+    def extended(self, at: Int64s, *columns: NDArray[np.generic]) -> Int64s:
+        """Take new rows and return (REACH + s, c) all after the kept ones, one for each moment.
+
+        Args:
+            at: (n,) from `Places`.
+            columns: (n,) or (n, …) whole numbers or bools, side by side.
+        """
         rows = np.zeros((int(at[-1]) + 1, self._kept.shape[1]), np.int64)
-        rows[:reach] = self._kept
-        rows[at] = values
-        self._kept, self._last = rows[-reach:].copy(), int(frames[-1])
-        return rows, at
+        rows[:REACH] = self._kept
+        first = 0
+        for column in columns:
+            if column.ndim == 1:
+                rows[at, first] = column
+                first += 1
+            else:
+                rows[at, first : first + column.shape[1]] = column
+                first += column.shape[1]
+        self._kept = rows[-REACH:].copy()
+        return rows
 
 
 class Latch:
@@ -65,5 +92,5 @@ class Latch:
 
 
 def window(total: Int64s, at: Int64s, length: int) -> Int64s:
-    """Return the sums over the `length` rows that end at each of `at`; `total` are cumulative sums."""
+    """Return the sums over the `length` rows that end at each of `at`; `total` sums from the first row on."""
     return np.asarray(total[at] - total[at - length], np.int64)

@@ -17,7 +17,7 @@ from poise.results import ACTIVITIES, GRID_US, Activity
 from poise.samples import Bools, Int64s
 from poise.skeleton import Segment
 
-REACH: Final = 46
+_WINDOW: Final = 46
 """Frames: the movement is looked for in 4.6 s; most take 1.5 to 3 s."""
 _FIRST: Final = 11
 _LAST: Final = 6
@@ -52,12 +52,12 @@ _TRUNK: Final = (Segment.T4, Segment.T12, Segment.C7, Segment.LUMBAR, Segment.HE
 
 
 def height_kernel() -> Int64s:
-    """Return (REACH + 1,) millionths of m for each m/s² of vertical force, oldest first.
+    """Return (47,) millionths of m for each m/s² of vertical force, oldest first.
 
     It integrates twice and takes off what would leave the trunk rising or sinking, on average, at either
     end: the unknown speed at the beginning and a constant error of the accelerometer fall out.
     """
-    n, dt = REACH + 1, GRID_US / 1e6
+    n, dt = _WINDOW + 1, GRID_US / 1e6
     force = np.eye(n)
     speed = np.cumsum(force, axis=0) * dt
     time = np.arange(n) * dt
@@ -76,35 +76,41 @@ class Stance:
     def __init__(self) -> None:
         """Begin not knowing."""
         self._kernel = height_kernel()[::-1].copy()
-        self._ups = Recent(REACH + 1, 5)
+        self._ups = Recent(5)
         self._latch = Latch()
 
     def update(
-        self, rows: Int64s, at: Int64s, moments: Moments, steps: Int64s, walking: Bools, lying: Bools
+        self,
+        moments: Moments,
+        rows: Int64s,
+        total: Int64s,
+        at: Int64s,
+        steps: Bools,
+        walking: Bools,
+        lying: Bools,
     ) -> Int64s:
         """Return (n,) indices into `ACTIVITIES`: sitting, standing, or 0 for not known.
 
         Args:
-            rows: (k, 3) seen, force (mm/s² beyond gravity) and rate (mrad/s) of the trunk, moment by moment.
-            at: (n,) where the frames stand in it; at least `REACH` rows lie before.
             moments: the n moments.
-            steps: (n,) 1 where steps are seen now.
+            rows: (k, 3) seen, force (mm/s² beyond gravity) and rate (mrad/s) of the trunk, moment by moment.
+            total: (k, 4) their running sums: seen, force, force squared, rate squared.
+            at: (n,) where the frames stand in both; `analytics.posture.recent.REACH` rows lie before.
+            steps: (n,) True where steps are seen now.
             walking: (n,) bool.
             lying: (n,) bool.
         """
-        values = np.concatenate([_up_of_trunk(moments), steps[:, None]], axis=1)
-        ups, here = self._ups.extended(moments.frames, values)
-        whole = window(np.cumsum(rows[:, 0]), at, REACH) >= REACH - 2
-        ends = whole & _calm(rows, at, _LAST) & ~walking & ~lying
-        rests = ends & _calm(rows, at - (REACH + 1 - _FIRST), _FIRST)
-        walked = ends & (ups[here - REACH + _STEPS, 4] > 0)
-        rising = sinking = np.zeros(len(at), np.bool_)
-        if rests.any() or walked.any():
-            # Convolution in whole numbers is exact; 1e9 is millionths of m for mm/s².
-            height = np.convolve(rows[:, 1], self._kernel)[at] / (_UNIT * 1e3)
-            bent = _bent_and_back(ups, here)
-            rising = bent & rests & (height >= RISEN_M)
-            sinking = bent & ((rests & (height <= -SUNK_M)) | (walked & (height <= -SUNK_WALKING_M)))
+        ups = self._ups.extended(at, _up_of_trunk(moments), steps)
+        # Convolution in whole numbers is exact; 1e9 is millionths of m for mm/s².
+        height = np.convolve(rows[:, 1], self._kernel)[at] / (_UNIT * 1e3)
+        ends = _calm(total, at, _LAST) & ~walking & ~lying & (window(total[:, 0], at, _WINDOW) >= _WINDOW - 2)
+        rests = ends & _calm(total, at - (_WINDOW + 1 - _FIRST), _FIRST)
+        walked = ends & (ups[at - _WINDOW + _STEPS, 4] > 0)
+        rising = rests & (height >= RISEN_M)
+        sinking = (rests & (height <= -SUNK_M)) | (walked & (height <= -SUNK_WALKING_M))
+        if rising.any() or sinking.any():
+            bent = _bent_and_back(ups, at)
+            rising, sinking = rising & bent, sinking & bent
         known, since = self._latch.update(
             moments.frames, (lying, 0), (sinking, _SITTING), (rising, _STANDING), (walking, _WALKED)
         )
@@ -113,11 +119,9 @@ class Stance:
         return np.where((known == _STANDING) & (age > _RISEN_FRAMES), 0, stance)
 
 
-def _calm(rows: Int64s, at: Int64s, length: int) -> Bools:
+def _calm(total: Int64s, at: Int64s, length: int) -> Bools:
     """Return (n,) bool: the trunk rests at the frames that end there."""
-    turns = window(np.cumsum(rows[:, 2] * rows[:, 2]), at, length)
-    force = window(np.cumsum(rows[:, 1]), at, length)
-    squares = window(np.cumsum(rows[:, 1] * rows[:, 1]), at, length)
+    _, force, squares, turns = window(total, at, length).T
     still = turns <= length * round((1e3 * CALM_RAD_S) ** 2)
     even = length * squares - force * force <= (length * round(1e3 * CALM_M_S2)) ** 2
     return np.asarray(still & even, np.bool_)
@@ -141,11 +145,11 @@ def _up_of_trunk(moments: Moments) -> Int64s:
 
 def _bent_and_back(ups: Int64s, at: Int64s) -> Bools:
     """Return (n,) bool: over the window one sensor leaned away and came back."""
-    start = ups[at - REACH]
+    start = ups[at - _WINDOW]
     same = (ups[at, 0] == start[:, 0]) & (start[:, 0] > 0)
     back = (ups[at, 1:4] * start[:, 1:4]).sum(axis=1)
     furthest = np.full(len(at), 10**8)
-    for ago in range(0, REACH, 2):
+    for ago in range(0, _WINDOW, 2):
         row = ups[at - ago]
         cosine = (row[:, 1:4] * start[:, 1:4]).sum(axis=1)
         furthest = np.where(row[:, 0] == start[:, 0], np.minimum(furthest, cosine), furthest)

@@ -27,6 +27,7 @@ class Trunk:
         """Begin without any walk."""
         self._segments: tuple[str, ...] = ()
         self._upright = np.zeros((0, 3))
+        self._walked = False
 
     def motion(self, moments: Moments, on: Bools) -> tuple[Floats, Floats]:
         """Return force (n,) m/s² and rate (n,) rad/s; NaN unseen.
@@ -35,9 +36,9 @@ class Trunk:
             moments: n moments.
             on: (n, m) bool, seen and worn.
         """
-        groups = _groups(moments.segments)
-        force, rate = (np.where(on, values, np.nan) for values in (moments.force, moments.rate))
-        return _middle(force, groups), _middle(rate, groups)
+        both = np.where(on, np.array((moments.force, moments.rate)), np.nan)
+        force, rate = _middle(both, _groups(moments.segments))
+        return force, rate
 
     def lean(self, moments: Moments, sagittal: Floats, frontal: Floats, on: Bools, walking: Bools) -> Floats:
         """Return (n,) the cosine of the angle from upright, NaN where upright is not known.
@@ -64,7 +65,8 @@ class Trunk:
             self._segments = moments.segments
             self._upright = np.stack([old.get(segment, unknown) for segment in moments.segments])
         if not walking.any():
-            return None if np.isnan(self._upright).all() else self._upright[None]
+            return self._upright[None] if self._walked else None
+        self._walked = True
         n, m = moments.force.shape
         told = walking[:, None] & np.isfinite(moments.up[..., 0])
         latest = np.maximum.accumulate(np.where(told, np.arange(n)[:, None], -1), axis=0)
@@ -81,19 +83,22 @@ def _groups(segments: tuple[str, ...]) -> list[list[int]]:
 
 
 def _middle(values: Floats, groups: list[list[int]]) -> Floats:
-    """Return (n,) the lower median of the first group that is seen in each row."""
-    found = np.full(len(values), np.nan)
+    """Return (…, n) the lower median of the first group that is seen; NaN without any."""
+    found: Floats | None = None
     for columns in groups:
-        missing = np.isnan(found)
-        if columns and missing.any():
-            found = np.where(missing, _lower_median(values[:, columns]), found)
-    return found
+        if columns:
+            median = _lower_median(values[..., columns])
+            found = median if found is None else np.where(np.isnan(found), median, found)
+            if not np.isnan(found).any():
+                break
+    return np.full(values.shape[:-1], np.nan) if found is None else found
 
 
 def _lower_median(values: Floats) -> Floats:
-    """Return (n,) the middle of the seen values of each row, the lower of two; NaN without any."""
-    if values.shape[1] == 1:
-        return values[:, 0]
-    ranked = np.sort(values, axis=1)
-    middle = np.maximum(np.isfinite(values).sum(axis=1) - 1, 0) // 2
-    return np.asarray(ranked[np.arange(len(values)), middle], np.float64)
+    """Return (…, n) the middle of the seen values of each row, the lower of two; NaN without any."""
+    ranked = np.sort(values, axis=-1)
+    last = values.shape[-1] - 1
+    if not np.isnan(ranked[..., last]).any():
+        return np.asarray(ranked[..., last // 2], np.float64)
+    middle = np.maximum((~np.isnan(values)).sum(axis=-1) - 1, 0) // 2
+    return np.asarray(np.take_along_axis(ranked, middle[..., None], axis=-1)[..., 0], np.float64)

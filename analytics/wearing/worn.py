@@ -20,6 +20,7 @@ from poise.skeleton import spoken
 
 BLOCK: Final = 50
 """Frames: stillness is judged by whole blocks of 5 s of UTC, so that any chunking finds the same."""
+_FIRST: Final = np.zeros(1, np.int64)
 _SEEN: Final = BLOCK // 2
 """A block of which less is seen says nothing: the radio was poor."""
 
@@ -94,17 +95,19 @@ class WearWatch:
         if len(moments) == 0:
             return np.ones((0, len(self._segments)), np.bool_)
         blocks = moments.frames // BLOCK
-        starts = np.flatnonzero(np.diff(blocks, prepend=-1))
+        starts = np.concatenate([_FIRST, np.flatnonzero(blocks[1:] != blocks[:-1]) + 1])
         pieces = _Extremes.of(moments, starts)
         worn = np.ones((len(starts), len(self._segments)), np.bool_)
         for i, block in enumerate(blocks[starts].tolist()):
             if block != self._block:
-                self._close()
+                with np.errstate(invalid="ignore"):
+                    self._close()
                 self._block = block
             self._open = self._open.joined(pieces.piece(i))
             worn[i] = self._blocks < self._needed
-        lengths = np.diff(starts, append=len(blocks))
-        return np.asarray(np.repeat(worn, lengths, axis=0), np.bool_)
+        which = np.zeros(len(blocks), np.int64)
+        which[starts[1:]] = 1
+        return np.asarray(worn[which.cumsum()], np.bool_)
 
     def taken_off(self) -> tuple[TakenOff, ...]:
         """Return the sensors that are not worn now."""
@@ -114,6 +117,8 @@ class WearWatch:
     def _close(self) -> None:
         """Judge the block that is complete, sensor by sensor."""
         done, self._open = self._open, _Extremes.none(len(self._segments))
+        if not done.seen.any():
+            return
         told = done.seen >= _SEEN
         calm = told & (done.turned() <= self._step) & (done.varied() <= self._rate)
         calm &= done.shake <= self._shake
