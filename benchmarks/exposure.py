@@ -8,7 +8,6 @@ Truth: their true angles through the definitions of docs/methods.md, written a s
 benchmark. Rival: the same oracle on the one mean a second that is stored.
 """
 
-import pickle
 import sys
 import time
 from collections import Counter, defaultdict
@@ -26,6 +25,7 @@ from analytics.exposure.streams import streams
 from analytics.exposure.tracker import ExposureTracker
 from analytics.pipeline import Pipeline
 from analytics.posture.rules import Worn
+from analytics.state import save
 from device.wearer import Wearer
 from device.wearer.script import load_script, parse_script
 from device.wearer.truth import Truth
@@ -219,9 +219,7 @@ def cost(given: Frames) -> None:
     for part in portions(given, 10):
         tracker.update(*part)
         tracker.quarters(settled_only=True)
-    print(
-        f"state of the tracker in the middle of a quarter: {len(pickle.dumps(tracker)) / 1000:.1f} kB pickled"
-    )
+    print(f"state of the tracker in the middle of a quarter: {len(save(tracker)) / 1000:.1f} kB")
 
 
 def main() -> None:

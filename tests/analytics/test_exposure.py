@@ -1,7 +1,6 @@
 """Exposure by quarter of an hour: against a slow oracle, in any portions, and over days and phases."""
 
 import json
-import pickle
 from collections import Counter
 from dataclasses import replace
 from datetime import date
@@ -27,6 +26,7 @@ from analytics.exposure.muscles import Muscle, muscle_loads
 from analytics.exposure.streams import streams
 from analytics.exposure.tracker import ExposureTracker
 from analytics.posture.rules import Worn
+from analytics.state import restore, save
 from poise.results import ACTIVITIES
 
 BEGIN = 1_790_000_100 * 10 // 9000 * 9000
@@ -73,7 +73,7 @@ def track(frames, angles, doing, cuts=(), *, settled_only=False):
             new = {row.quarter_s: row for row in tracker.quarters(settled_only=settled_only)}
             assert not (settled_only and new.keys() & rows.keys())
             rows |= new
-            tracker = pickle.loads(pickle.dumps(tracker))  # noqa: S301
+            tracker = restore(save(tracker), ExposureTracker)
     return rows | {row.quarter_s: row for row in tracker.finish()}
 
 
