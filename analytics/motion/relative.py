@@ -99,13 +99,13 @@ class RelativeHeadings:
     def _relative(self, moments: Moments) -> tuple[Floats, Floats]:
         """Return (n, p) relative headings and (n, k, 3) up of the k segments they need."""
         q, up = self._columns(moments)
-        products = (q[:, :, :, None] * q[:, :, None, :]).reshape(*q.shape[:2], 1, 16)
-        left = (products * self._left).sum(axis=-1)
-        ahead, aside = left[..., 0], left[..., 1]
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
+            products = (q[:, :, :, None] * q[:, :, None, :]).reshape(*q.shape[:2], 1, 16)
+            left = (products * self._left).sum(axis=-1)
+            ahead, aside = left[..., 0], left[..., 1]
             heading = np.arctan2(ahead, aside)
             heading[ahead * ahead + aside * aside < LEVEL_LEFT * LEVEL_LEFT] = np.nan
-        return self._sign * wrapped(heading[:, self._one] - heading[:, self._other]), up
+            return self._sign * wrapped(heading[:, self._one] - heading[:, self._other]), up
 
     def _columns(self, moments: Moments) -> tuple[Floats, Floats]:
         if moments.segments == self._worn:
