@@ -148,8 +148,9 @@ class EpisodeTracker:
             activity: (n,) indices into ACTIVITIES, None where nothing is known of it.
         """
         changed: list[Episode] = []
-        hits = np.flatnonzero(held & np.isfinite(deviation.angle))
-        seen = np.concatenate([[0], np.cumsum(np.isfinite(deviation.angle))])
+        there = np.isfinite(deviation.excess)
+        hits = np.flatnonzero(held & there)
+        seen = np.concatenate([[0], np.cumsum(there)])
         told = 0
         for piece in self._pieces(frames, hits):
             first = int(frames[piece[0]])
