@@ -21,6 +21,10 @@ SPREAD: Final = 2.6
 LADDER: Final = 1.3
 LEAST_LEGS: Final = 5
 """Three repetitions; two alone could be chance."""
+INWARD: Final = 0.17
+ASIDE: Final = 0.3
+OUTWARD: Final = 0.7
+"""How far the first and last end may lie from where the others lie, in shares of the range: decisions."""
 _LONGEST_LEG_S: Final = 12.0
 _SHAPE: Final = 12
 
@@ -147,12 +151,22 @@ def _pruned(x: Floats, features: Floats, legs: Int64s) -> Int64s:
 
 
 def _belongs(x: Floats, features: Floats, legs: Int64s, point: int) -> bool:
+    """Tell whether a leg's end lies where this bout's legs end.
+
+    A start from further out is allowed (people come back less far than they began); one from within is not
+    (raising the arms to where the exercise begins), nor one from aside.
+    """
     low, high = _places(x, features, legs)
-    size = float(np.linalg.norm(high.mean(axis=0) - low.mean(axis=0)))
-    middle = 0.5 * (x[legs].min() + x[legs].max())
-    place = low if x[point] < middle else high
-    away = float(np.linalg.norm(features[point] - place.mean(axis=0)))
-    return away <= max(0.25 * size, 3.0 * _scatter(place))
+    way = high.mean(axis=0) - low.mean(axis=0)
+    size = float(np.sqrt((way * way).sum()))
+    is_low = x[point] < 0.5 * (x[legs].min() + x[legs].max())
+    place = low if is_low else high
+    off = features[point] - place.mean(axis=0)
+    outward = float((off * way).sum()) / size * (-1 if is_low else 1)
+    aside = float(np.sqrt(max(0.0, (off * off).sum() - outward * outward)))
+    steps = np.sqrt((np.diff(place, axis=0) ** 2).sum(axis=1))
+    inward = max(INWARD * size, 2.5 * float(np.median(steps)) if len(steps) else 0.0)
+    return aside <= max(ASIDE * size, 3.0 * _scatter(place)) and -inward <= outward <= OUTWARD * size
 
 
 def _with_others(x: Floats, features: Floats, rows: list[Int64s], main: Bout, rate_hz: float) -> Bout:

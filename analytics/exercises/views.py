@@ -70,10 +70,25 @@ def segment_view(found: Mapping[str, Signals], segment: str, calibration: Calibr
             best = _better(best, _seen(segment, signals, features, direction))
     if best is None:
         return None
-    a, b = int(best.bout.legs[0, 0]), int(best.bout.legs[-1, 1])
-    inside = best.features[a : b + 1]
-    again = _principal(inside - inside.mean(axis=0))[0]
-    return _better(best, _seen(segment, signals, best.features, again))
+    again = _levelled(found, best)
+    return _better(best, again)
+
+
+def _levelled(found: Mapping[str, Signals], view: View) -> View | None:
+    """Look again with the turn as it was, less the drift seen over the bout itself.
+
+    The mean that `without_drift` takes off lies elsewhere before the first repetition than among them, which
+    would cost the first and the last.
+    """
+    trunk, legs = trunk_of(found, view.segment), view.bout.legs
+    turn = view.signals.turn - (found[trunk].turn if trunk else 0.0)
+    middle = 0.5 * (turn[legs[:, 0]] + turn[legs[:, 1]])
+    at = legs.mean(axis=1)
+    slope = float(((at - at.mean()) * (middle - middle.mean())).sum() / ((at - at.mean()) ** 2).sum())
+    features = view.features.copy()
+    features[:, 3] = turn - slope * np.arange(len(turn))
+    inside = features[int(legs[0, 0]) : int(legs[-1, 1]) + 1]
+    return _seen(view.segment, view.signals, features, _principal(inside - inside.mean(axis=0))[0])
 
 
 def _better(one: View | None, other: View | None) -> View | None:
