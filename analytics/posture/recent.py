@@ -92,5 +92,5 @@ class Latch:
 
 
 def window(total: Int64s, at: Int64s, length: int) -> Int64s:
-    """Return the sums over the `length` rows that end at each of `at`; `total` sums from the first row on."""
+    """Return the sums over the `length` rows that end at each of `at`; `total` sums from the first row."""
     return np.asarray(total[at] - total[at - length], np.int64)
