@@ -23,6 +23,7 @@ from analytics.exposure.figures import (
     rate_percentiles,
     rula,
     seen_s,
+    static_share,
     worn_s,
     zones_s,
 )
@@ -182,14 +183,13 @@ def summaries(
 def _figures(counts: Counts, name: str, least_s: float) -> StreamFigures:
     row = counts.streams.index(name)
     seconds = seen_s(counts, name)
-    static = float(counts.static_s[row])
     return StreamFigures(
         seconds,
         zones_s(counts, name, ZONES_DEG),
         angle_percentiles(counts, name, least_s=least_s),
         rate_percentiles(counts, name, least_s=least_s),
-        static,
+        float(counts.static_s[row]),
         float(counts.longest_static_s[row]),
-        min(static / seconds, 1.0) if seconds >= least_s else None,
+        static_share(counts, name, least_s=least_s),
         cycles_per_minute(counts, name, least_s=least_s),
     )

@@ -54,14 +54,17 @@ class Rula:
         trunk_s: (6,) s by trunk score.
         neck: mean neck score by time, None if too little was seen.
         trunk: mean trunk score by time.
-        static: one more for muscle use would be due: more than a minute static at neck or trunk.
+        neck_static: share of the time seen in which the neck was static for over a minute. RULA adds one to
+            the score then (muscle use), so `neck + neck_static` is the mean score with it.
+        trunk_static: the same for the trunk.
     """
 
     neck_s: tuple[float, ...]
     trunk_s: tuple[float, ...]
     neck: float | None
     trunk: float | None
-    static: bool
+    neck_static: float | None
+    trunk_static: float | None
 
 
 def seen_s(counts: Counts, stream: str) -> float:
@@ -120,9 +123,24 @@ def rula(counts: Counts, *, least_s: float = LEAST_QUARTER_S) -> Rula:
     neck, trunk = (
         tuple((frames / _FRAMES_A_SECOND).tolist()) for frames in (counts.rula_neck, counts.rula_trunk)
     )
-    held = ("head_relative", "neck", "trunk")
-    static = any(counts.static_s[row] > 0 for name in held if (row := counts.row(name)) is not None)
-    return Rula(neck, trunk, _mean_score(neck, least_s), _mean_score(trunk, least_s), static)
+    upper = next((n for n in ("head_relative", "neck", "head", "c7") if seen_s(counts, n) >= least_s), "")
+    return Rula(
+        neck,
+        trunk,
+        _mean_score(neck, least_s),
+        _mean_score(trunk, least_s),
+        static_share(counts, upper, least_s=least_s),
+        static_share(counts, "trunk", least_s=least_s),
+    )
+
+
+def static_share(counts: Counts, stream: str, *, least_s: float = LEAST_QUARTER_S) -> float | None:
+    """Return the share of the time seen in which a stream was static (`analytics.exposure.stillness`)."""
+    row, seconds = counts.row(stream), seen_s(counts, stream)
+    if row is None or seconds < least_s or seconds <= 0:
+        return None
+    # A static second may have been seen for half of its frames only.
+    return min(float(counts.static_s[row]) / seconds, 1.0)
 
 
 def per_hour(number: float, seconds: float, *, least_s: float = LEAST_DAY_S) -> float | None:

@@ -37,6 +37,17 @@ class Muscle(StrEnum):
     SERRATUS_POSTERIOR_SUPERIOR = "serratus_posterior_superior"
 
 
+MUSCLE_TEXT: Final = {
+    Muscle.UPPER_TRAPEZIUS: "upper trapezius",
+    Muscle.LEVATOR_SCAPULAE: "levator scapulae",
+    Muscle.RHOMBOID_MAJOR: "rhomboid major",
+    Muscle.RHOMBOID_MINOR: "rhomboid minor",
+    Muscle.SERRATUS_POSTERIOR_SUPERIOR: "serratus posterior superior",
+}
+MODEL_TEXT: Final = (
+    "The load index adds up how far and how long neck, shoulder and back were away from your own upright. "
+    "It is a simple model, not a measured force. Compare it with your own other days only."
+)
 SIDES: Final = ("left", "right")
 TERMS: Final = (
     "neck forward",

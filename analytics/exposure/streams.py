@@ -96,3 +96,22 @@ def centidegrees(angles: Mapping[str, Floats], names: Sequence[str]) -> Centideg
         values[~(np.abs(values) <= _LIMIT)] = UNSEEN
     whole: Centidegrees = np.rint(values, out=values).astype(np.int16)
     return whole
+
+
+def unseen_exposure(worn: Worn) -> list[str]:
+    """Return a sentence for each part of the exposure that what is worn cannot see."""
+    said = []
+    if Segment.HEAD not in worn.columns:
+        said.append("Without a sensor at the head, looking down and bending the neck sideways do not count.")
+    if Segment.C7 not in worn.columns:
+        said.append("Without a sensor at C7, a head pushed forward with a level gaze does not count.")
+    if worn.thorax is None:
+        said.append("Without a sensor at T4 or T12, neck and shoulders are told from the trunk only in part.")
+    if not any(scapula in worn.columns for scapula in SCAPULAE):
+        said.append("Without sensors at the shoulder blades, rounded and raised shoulders do not count.")
+    if not any(arm in worn.columns for arm in _ARMS):
+        said.append("Without sensors at the upper arms, arm movements do not count.")
+    said.append(
+        "Turning the head or the trunk does not count: these sensors cannot tell it over a whole day."
+    )
+    return said

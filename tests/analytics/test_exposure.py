@@ -23,7 +23,7 @@ from analytics.exposure.figures import (
     zones_s,
 )
 from analytics.exposure.muscles import Muscle, muscle_loads
-from analytics.exposure.streams import streams
+from analytics.exposure.streams import streams, unseen_exposure
 from analytics.exposure.tracker import ExposureTracker
 from analytics.posture.rules import Worn
 from analytics.state import restore, save
@@ -185,6 +185,8 @@ def test_a_stretch_over_a_quarters_end_is_one_stretch():
     for row, share in zip(rows.values(), (2000, 2000), strict=True):
         assert row.counts.eva[0, 2, len(DURATIONS_S)] == share
         assert row.counts.static_s[0] == share / 10
+        scores = rula(row.counts)
+        assert (scores.trunk, scores.trunk_static, scores.neck) == (2.0, 1.0, None)
     assert [int(row.counts.longest_static_s[0]) for row in rows.values()] == [200, 400]
 
 
@@ -215,7 +217,7 @@ def test_walking_is_activity_and_no_posture():
     counts = merged(r.counts for r in track(frames, {"c7": np.full(3000, 0.7)}, walking).values())
     assert (counts.judged, counts.breaks, seen_s(counts, "c7")) == (0, 1, 0.0)
     assert counts.activity[ACTIVITIES.index("walking")] == 3000
-    assert rula(counts).neck is None
+    assert (rula(counts).neck, rula(counts).neck_static) == (None, None)
     assert eva(counts, "c7") is None
 
 
@@ -299,3 +301,4 @@ def test_streams_from_what_is_worn():
         "shoulder_left": 12, "raise_left": 6, "shoulder_right": 0, "raise_right": 6, "arm_left": 60,
     }  # fmt: skip
     assert streams(sagittal[:, :1], frontal[:, :1], Worn({}, {})) == {}
+    assert [len(unseen_exposure(Worn(worn, {}))) for worn in ({}, columns)] == [6, 2]
