@@ -29,7 +29,7 @@ POSTURE_S, DISTRACTOR_S = 1080.0, 2880.0
 RATE_HZ = 50.0
 DWELL_S = DEFAULT_PLAN.dwell_s
 EDGE_DEG, EDGE_S = 2.0, 1.0
-"""A posture so near its threshold (the accuracy promised for an angle) or its dwell is one to one yardstick and
+"""A posture so near its threshold (the accuracy promised for an angle) or its dwell is one to one yardstick,
 none to the other, and the truth has no hysteresis: such are counted apart, and in the strict figure."""
 TOGETHER = 30
 """Messages merged into one update once calibrated: the results are the same for any chunking, only sooner."""
@@ -285,11 +285,12 @@ def main() -> None:
         f"by bare thresholds {bare_one.invented} and {bare_one.edge}"
     )
     worst = max(posture.rms_deg + distractors.rms_deg)
+    false = (ours.invented + ours.edge) * 8 / distractors.hours
     print(
         f"F1 forward head {posture.ours['forward head'].f1:.2f}, "
         f"rounded shoulder {posture.ours['rounded shoulder'].f1:.2f} (strictly "
         f"{posture.ours['forward head'].strict:.2f}, {posture.ours['rounded shoulder'].strict:.2f}); "
-        f"false in 8 h {(ours.invented + ours.edge) * 8 / distractors.hours:.1f}; angles within {worst:.1f}° RMS"
+        f"false in 8 h {false:.1f}; angles within {worst:.1f}° RMS"
     )
 
 
