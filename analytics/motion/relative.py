@@ -17,7 +17,7 @@ from analytics.motion.joints import TURNING_JOINTS, TurningJoint, thorax_of
 from analytics.motion.moments import Moments
 from analytics.motion.offsets import UNIT, Offsets
 from poise.calibration import Alignment
-from poise.samples import Floats, Int64s
+from poise.samples import Bools, Floats, Int64s
 
 LOST_FRAMES: Final = 10
 """After more than a second without a sensor its filter starts again, and its heading is lost."""
@@ -67,7 +67,7 @@ class RelativeHeadings:
         self._offsets = Offsets(self._joints, corrected=corrected)
         self._line = self._offsets.line()
         self._unit = -1
-        self._rows: list[tuple[Int64s, Floats, Floats]] = []
+        self._rows: list[tuple[Int64s, Floats, Bools]] = []
         self._seen = np.full(p, -(10**15), np.int64)
         self._lost = np.full(p, -1, np.int64)
 
@@ -82,22 +82,22 @@ class RelativeHeadings:
         found = np.full((3, n, p), np.nan)
         if n and p:
             frames = moments.frames
-            relative, up = self._relative(moments)
-            lost = self._losses(frames, np.isfinite(up[:, self._one, 0] + up[:, self._other, 0]))
+            relative, near, seen = self._relative(moments)
+            lost = self._losses(frames, seen)
             first, last = int(frames[0]) // UNIT, int(frames[-1]) // UNIT
             inner = [] if first == last else (np.flatnonzero(np.diff(frames // UNIT)) + 1).tolist()
             for a, b in pairwise([0, *inner, n]):
                 if frames[a] // UNIT != self._unit:
                     self._advance(int(frames[a]) // UNIT)
-                self._rows.append((frames[a:b], relative[a:b], up[a:b]))
+                self._rows.append((frames[a:b], relative[a:b], near[a:b]))
                 self._read(frames[a:b], relative[a:b], found[:, a:b])
                 if lost is not None:
                     found[:, a:b][:, lost[a:b] >= self._unit * UNIT] = np.nan
                     self._lost = lost[b - 1]
         return Turns(self.names, found[0], found[1], found[2])
 
-    def _relative(self, moments: Moments) -> tuple[Floats, Floats]:
-        """Return (n, p) relative headings and (n, k, 3) up of the k segments they need."""
+    def _relative(self, moments: Moments) -> tuple[Floats, Bools, Bools]:
+        """Return (n, p) relative heading, whether both segments are near upright, and both seen."""
         q, up = self._columns(moments)
         with np.errstate(invalid="ignore", over="ignore"):
             products = (q[:, :, :, None] * q[:, :, None, :]).reshape(*q.shape[:2], 1, 16)
@@ -105,7 +105,10 @@ class RelativeHeadings:
             ahead, aside = left[..., 0], left[..., 1]
             heading = np.arctan2(ahead, aside)
             heading[ahead * ahead + aside * aside < LEVEL_LEFT * LEVEL_LEFT] = np.nan
-            return self._sign * wrapped(heading[:, self._one] - heading[:, self._other]), up
+            relative = self._sign * wrapped(heading[:, self._one] - heading[:, self._other])
+            upright = (up * self._up).sum(axis=-1)
+            lower = np.minimum(upright[:, self._one], upright[:, self._other])
+            return relative, lower >= self._near, np.isfinite(lower)
 
     def _columns(self, moments: Moments) -> tuple[Floats, Floats]:
         if moments.segments == self._worn:
@@ -119,7 +122,7 @@ class RelativeHeadings:
         q[:, there], up[:, there] = moments.q_earth_from_sensor[:, places], moments.up[:, places]
         return q, up
 
-    def _losses(self, frames: Int64s, seen: Floats) -> Int64s | None:
+    def _losses(self, frames: Int64s, seen: Bools) -> Int64s | None:
         """Return (n, p) the newest frame, up to each, at which a joint's sensors came back after a gap.
 
         None if there was none in the open unit or since: then nothing needs to be left out.
@@ -152,14 +155,13 @@ class RelativeHeadings:
     def _advance(self, unit: int) -> None:
         """Conclude the open unit and bring what is known to the start of `unit`."""
         if self._rows:
-            frames, relative, up = (np.concatenate([rows[i] for rows in self._rows]) for i in range(3))
+            frames = np.concatenate([rows[0] for rows in self._rows])
+            relative = np.concatenate([rows[1] for rows in self._rows])
+            near = np.concatenate([rows[2] for rows in self._rows])
             self._offsets.forget(self._lost >= self._unit * UNIT)
             relative = np.where(frames[:, None] >= self._lost, relative, np.nan)
-            with np.errstate(invalid="ignore"):
-                level = (up * self._up).sum(axis=-1)
-                upright = np.minimum(level[:, self._one], level[:, self._other]) >= self._near
             self._offsets.predict(1)
-            self._offsets.read(relative, upright, (self._unit + 1) * UNIT)
+            self._offsets.read(relative, near, (self._unit + 1) * UNIT)
             self._offsets.predict(unit - self._unit - 1)
         self._line = self._offsets.line()
         self._line[2] += self._habit
