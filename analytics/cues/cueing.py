@@ -117,7 +117,7 @@ class Cueing:
         if len(columns) < len(kinds):
             kinds, held = tuple(kinds[i] for i in columns), held[:, columns]
             ratio = None if ratio is None else ratio[:, columns]
-        if t_us[0] <= self._last * GRID_US or bool((np.diff(t_us) <= 0).any()):
+        if t_us[0] <= self._last * GRID_US or bool((t_us[1:] <= t_us[:-1]).any()):
             new = t_us > np.maximum.accumulate(np.concatenate([[self._last * GRID_US], t_us[:-1]]))
             t_us, held = t_us[new], held[new]
             ratio = None if ratio is None else ratio[new]
@@ -134,28 +134,34 @@ class Cueing:
 
     def _by_day(self, rows: Rows, now_us: int | None, utc_offset_s: int) -> Cued:
         """Go through the rows one local day after the other."""
-        day = (rows.frames // FRAMES_PER_SECOND + utc_offset_s) // DAY_S
-        midnights = (np.flatnonzero(np.diff(day)) + 1).tolist() if day[0] != day[-1] else []
-        past = np.concatenate([self._before[0], rows.frames]), np.concatenate([self._before[1], rows.ratio])
         parts = []
-        for start, stop in pairwise([0, *midnights, len(day)]):
-            self._allowance.begin(int(day[start]), utc_offset_s, now_us)
+        for start, stop in pairwise([0, *_midnights(rows.frames, utc_offset_s), len(rows.frames)]):
+            day = _day(int(rows.frames[start]), utc_offset_s)
+            self._allowance.begin(day, utc_offset_s, now_us)
             self._load.units = min(self._load.units, self._allowance.limit)
-            parts.append(self._walk(rows, start, stop, past))
-        self._before = past[0][-BACK_FRAMES:].copy(), past[1][-BACK_FRAMES:].copy()
+            parts.append(self._walk(rows, start, stop))
+        self._remember(rows)
         return _joined(parts)
 
-    def _walk(self, rows: Rows, start: int, stop: int, past: tuple[Int64s, Floats]) -> Cued:
+    def _remember(self, rows: Rows) -> None:
+        """Keep the deviation of the last second, to tell whether the wearer is coming back."""
+        frames, ratio = rows.frames[-BACK_FRAMES:], rows.ratio[-BACK_FRAMES:]
+        if len(frames) < BACK_FRAMES:
+            frames = np.concatenate([self._before[0], frames])[-BACK_FRAMES:]
+            ratio = np.concatenate([self._before[1], ratio])[-BACK_FRAMES:]
+        self._before = frames.copy(), ratio.copy()
+
+    def _walk(self, rows: Rows, start: int, stop: int) -> Cued:
         """Go from event to event: a posture is taken up or left, or frames are missing."""
         cues: list[Cue] = []
         kept: list[CueHeldBack] = []
         state, frames = rows.state[start:stop], rows.frames[start:stop]
-        events = np.flatnonzero((np.diff(state) != 0) | (np.diff(frames) > 1)) + 1 + start
-        for first, after in pairwise([start, *events.tolist(), stop]):
+        events = (state[1:] != state[:-1]) | (frames[1:] - frames[:-1] > 1)
+        for first, after in pairwise([start, *(np.flatnonzero(events) + 1 + start).tolist(), stop]):
             if self._last >= 0 and int(rows.frames[first]) > self._last + 1:
                 self._wait(int(rows.frames[first]) - self._last - 1)
             if rows.state[first] == HELD:
-                self._rise(rows, first, after, past, cues, kept)
+                self._rise(rows, first, after, cues, kept)
             else:
                 self._fall(rows, first, after, kept)
             self._last = int(rows.frames[after - 1])
@@ -188,21 +194,13 @@ class Cueing:
             self._load.units = 0
         self._settle()
 
-    def _rise(
-        self,
-        rows: Rows,
-        first: int,
-        after: int,
-        past: tuple[Int64s, Floats],
-        cues: list[Cue],
-        kept: list[CueHeldBack],
-    ) -> None:
+    def _rise(self, rows: Rows, first: int, after: int, cues: list[Cue], kept: list[CueHeldBack]) -> None:
         """A posture is held: add to the load, and cue where it is due and allowed."""
         self._calm = self._barred = 0
         while first < after:
             units = self._load.rise(rows.level[first:after], self._allowance.limit)
             k = int(np.searchsorted(units, self._allowance.limit))
-            given = self._ask(rows, first + k, after, past, kept) if k < len(units) else None
+            given = self._ask(rows, first + k, after, kept) if k < len(units) else None
             if given is None:
                 self._load.keep(int(units[-1]), after - first)
                 return
@@ -212,10 +210,9 @@ class Cueing:
             self._load.keep(left, given + 1 - first)
             first = given + 1
 
-    def _ask(
-        self, rows: Rows, first: int, after: int, past: tuple[Int64s, Floats], kept: list[CueHeldBack]
-    ) -> int | None:
+    def _ask(self, rows: Rows, first: int, after: int, kept: list[CueHeldBack]) -> int | None:
         """Return the first of the rows, all due, at which a cue may be given; keep what holds it back."""
+        past = (np.concatenate(pair) for pair in zip(self._before, (rows.frames, rows.ratio), strict=True))
         back = _coming_back(rows.frames[first:after], rows.ratio[first:after], *past)
         row = first
         while row < after:
@@ -261,6 +258,19 @@ class Cueing:
 
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds * FRAMES_PER_SECOND))
+
+
+def _day(frame: int, utc_offset_s: int) -> int:
+    """Return the local day of a frame, counted from 1970."""
+    return (frame // FRAMES_PER_SECOND + utc_offset_s) // DAY_S
+
+
+def _midnights(frames: Int64s, utc_offset_s: int) -> list[int]:
+    """Return the rows at which a local day begins, the first row left out."""
+    if _day(int(frames[0]), utc_offset_s) == _day(int(frames[-1]), utc_offset_s):
+        return []
+    day = (frames // FRAMES_PER_SECOND + utc_offset_s) // DAY_S
+    return [int(i) + 1 for i in np.flatnonzero(np.diff(day))]
 
 
 def _coming_back(frames: Int64s, ratio: Floats, past: Int64s, past_ratio: Floats) -> Bools:

@@ -29,7 +29,8 @@ class CuePlan:
             calls a posture static (McAtamney and Corlett 1993, doi:10.1016/0003-6870(93)90080-S).
         recovery: s of load that a second near upright takes away. 1, so that as long upright as forward
             leaves nothing: a project decision; no source for the rate in postures this light was found.
-        refractory_s: least time between two cues; project decision.
+        refractory_s: least time between two cues. Four times the delay, by `benchmarks/cues.py`, where fewer
+            cues are then lost on a wearer who does not hear them; project decision.
         patience: exposure mode: an unanswered cue makes the refractory time this many times longer, since
             repeating what was not heard is what annoys; project decision. 1 for none.
         refractory_most_s: the longest that it becomes so; project decision.
@@ -49,9 +50,9 @@ class CuePlan:
     mode: CueMode = CueMode.EXPOSURE
     delay_s: float = 60.0
     recovery: float = 1.0
-    refractory_s: float = 120.0
+    refractory_s: float = 240.0
     patience: float = 2.0
-    refractory_most_s: float = 1800.0
+    refractory_most_s: float = 300.0
     answer_s: float = 5.0
     budget_per_day: int = 30
     fading: tuple[tuple[int, float], ...] = MONTH_OF_FADING

@@ -80,27 +80,35 @@ def rows_of(
     activity: NDArray[np.int8] | None,
 ) -> Rows:
     """Make frames of the cued `kinds` ready; arguments as in `Cueing.update`."""
-    n = len(t_us)
-    on = held.any(axis=1)
-    doing = np.ones(n, np.bool_) if activity is None else judged(activity)
-    far = np.zeros(n)
-    greatest = np.where(on, 1.0, 0.0)
-    if ratio is not None and ratio.shape[1]:
+    frames: Int64s = t_us // GRID_US
+    nothing: Floats = np.zeros(len(t_us))
+    free: NDArray[np.int8] = np.zeros(len(t_us), np.int8)
+    doing = None if activity is None else judged(activity)
+    if doing is not None and doing.all():
+        doing = None
+    if doing is None and ratio is None and not held.any():
+        return Rows(frames, free, free, nothing == 0, nothing, held, None, kinds, activity)
+    on = np.asarray(held.any(axis=1), np.bool_)
+    far = nothing
+    ratio = ratio if ratio is not None and ratio.shape[1] else None
+    greatest: Floats = on.astype(np.float64)
+    if ratio is not None:
         far = np.where(ratio > 0, ratio, 0.0).max(axis=1)
-        greatest = np.where(on, np.maximum(np.where(held & (ratio > 1), ratio, 1.0).max(axis=1), 1.0), 0.0)
-    state = np.where(on & doing, HELD, FREE).astype(np.int8)
-    if not doing.all():
-        state[~doing & (on | (far >= 1))] = BARRED
-        state[activity == _NOT_WORN] = UNSEEN
-    counts = state == HELD
-    return Rows(
-        t_us // GRID_US,
-        state,
-        levels(greatest),
-        (far < NEAR_UPRIGHT) | ~doing,
-        np.where(counts, greatest, 0.0),
-        held,
-        ratio,
-        kinds,
-        activity,
-    )
+        greatest = np.where(on, np.where(held & (ratio > 1), ratio, 1.0).max(axis=1), 0.0)
+    if doing is None:
+        return Rows(
+            frames,
+            on.astype(np.int8),
+            levels(greatest),
+            far < NEAR_UPRIGHT,
+            greatest,
+            held,
+            ratio,
+            kinds,
+            activity,
+        )
+    state = np.where(doing, on, np.where(on | (far >= 1), BARRED, FREE)).astype(np.int8)
+    state[activity == _NOT_WORN] = UNSEEN
+    ratio_held = np.where(state == HELD, greatest, 0.0)
+    near = (far < NEAR_UPRIGHT) | ~doing
+    return Rows(frames, state, levels(greatest), near, ratio_held, held, ratio, kinds, activity)

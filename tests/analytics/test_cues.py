@@ -19,7 +19,7 @@ from poise.results import ACTIVITIES, GRID_US, Activity, Kind, PostureFrames, Re
 NOON_US = 20_000 * 86_400_000_000 + 12 * 3_600_000_000
 HOUR_US = 3_600_000_000
 KINDS = (Kind.SLOUCH, Kind.FORWARD_HEAD)
-ALWAYS = CuePlan(fading=(), quiet_hours=(), budget_per_day=10_000)
+ALWAYS = CuePlan(fading=(), quiet_hours=(), budget_per_day=10_000, refractory_s=120, refractory_most_s=1800)
 
 
 def times(seconds: float, start_us: int = NOON_US) -> np.ndarray:
@@ -110,7 +110,7 @@ def test_any_chunking_and_any_restart_give_the_same_cues(seed: int, cuts: list[i
         kept += found.held_back
         cueing = state.restore(state.save(cueing), Cueing)
     assert Cued(tuple(cues), tuple(kept)) == whole
-    assert whole.cues
+    assert whole.cues or mode is CueMode.THRESHOLD
 
 
 def test_a_cue_says_what_to_do_about_the_posture_furthest_gone() -> None:
