@@ -41,8 +41,9 @@ class ActivityLimits:
             places of the body from 10 Hz in 1.4 to 2.3 steps a second; this takes in 1.25 to 2.5.
         gait_hold_s: how long the steps must be there.
         gait_gone_s: how long they must be gone; the window itself holds them for another second or two.
-        gait_force_m_s2: least standard deviation of the force. A trunk in slow walking has about twice
-            this, the person of `full_body` 2.5 to 4.7, people sitting 0.01 to 0.1. Project decision.
+        gait_force_m_s2: least standard deviation of the force: the person of `full_body` walks with 2.5 to
+            4.7, people sitting show 0.01 to 0.1. Low, for those who walk slowly; the rhythm decides. Project
+            decision.
         gait_score: autocorrelation a step later minus that half a step later (Yang and others 2011,
             doi:10.3390/s110807314, take cadence from the same peak); 2 for a pure rhythm, about 0.5 for
             noise. Project decision.
@@ -61,7 +62,7 @@ class ActivityLimits:
     gait_s: float = 2.0
     gait_hold_s: float = 0.8
     gait_gone_s: float = 0.5
-    gait_force_m_s2: float = 0.35
+    gait_force_m_s2: float = 0.25
     gait_score: float = 0.9
     gait_peak: float = 0.35
     moving_s: float = 2.0

@@ -25,6 +25,8 @@ _LAST: Final = 6
 steps, because a seat is often reached from walking, and a short rest."""
 _STEPS: Final = 10
 """Frames after the window's beginning by which the steps around that beginning are known."""
+_WALK: Final = 40
+"""Frames: who has walked for 4 s stands; a shorter rhythm may be a ride, and only ends what was known."""
 _WALKED_FRAMES: Final = 600
 _RISEN_FRAMES: Final = 6000
 """Who has walked stands for a minute, who was seen to rise for ten; then nobody knows, because sitting down
@@ -76,7 +78,7 @@ class Stance:
     def __init__(self) -> None:
         """Begin not knowing."""
         self._kernel = height_kernel()[::-1].copy()
-        self._ups = Recent(5)
+        self._ups = Recent(6)
         self._latch = Latch()
 
     def update(
@@ -100,7 +102,7 @@ class Stance:
             walking: (n,) bool.
             lying: (n,) bool.
         """
-        ups = self._ups.extended(at, _up_of_trunk(moments), steps)
+        ups = self._ups.extended(at, _up_of_trunk(moments), steps, walking)
         # Convolution in whole numbers is exact; 1e9 is millionths of m for mm/s².
         height = np.convolve(rows[:, 1], self._kernel)[at] / (_UNIT * 1e3)
         ends = _calm(total, at, _LAST) & ~walking & ~lying & (window(total[:, 0], at, _WINDOW) >= _WINDOW - 2)
@@ -112,7 +114,11 @@ class Stance:
             bent = _bent_and_back(ups, at)
             rising, sinking = rising & bent, sinking & bent
         known, since = self._latch.update(
-            moments.frames, (lying, 0), (sinking, _SITTING), (rising, _STANDING), (walking, _WALKED)
+            moments.frames,
+            (lying | walking, 0),
+            (sinking, _SITTING),
+            (rising, _STANDING),
+            (window(ups[:, 5].cumsum(), at, _WALK) == _WALK, _WALKED),
         )
         age = moments.frames - since
         stance = np.where(known == _WALKED, np.where(age <= _WALKED_FRAMES, _STANDING, 0), known)
