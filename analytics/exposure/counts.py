@@ -6,6 +6,7 @@ ergonomics; level by duration is exposure variation analysis (EVA: Mathiassen an
 time (1, 3, 7, 15, 31 s), then RULA's minute and five minutes.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Final, TypeAlias
@@ -136,6 +137,30 @@ class Counts:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def to_state(self) -> list[Any]:
+        """Return what a saved analysis keeps: most bins of a histogram are empty and are left out."""
+        flat = np.concatenate([getattr(self, name).ravel() for name in _HISTOGRAMS])
+        hits = np.flatnonzero(flat)
+        rest = [getattr(self, name) for name in (*_BY_STREAM, *_WHOLE) if name not in _HISTOGRAMS]
+        return [self.streams, hits.astype(np.int32), flat[hits], rest]
+
+    @classmethod
+    def from_state(cls, state: list[Any]) -> "Counts":
+        """Fill in what `to_state` gave."""
+        streams, hits, values, rest = state
+        made = cls.zero(streams, dtype=values.dtype.type)
+        flat = np.zeros(sum(getattr(made, name).size for name in _HISTOGRAMS), values.dtype)
+        flat[hits] = values
+        for name in _HISTOGRAMS:
+            shape = getattr(made, name).shape
+            part, flat = np.split(flat, [math.prod(shape)])
+            setattr(made, name, part.reshape(shape))
+        for name, value in zip(
+            (n for n in (*_BY_STREAM, *_WHOLE) if n not in _HISTOGRAMS), rest, strict=True
+        ):
+            setattr(made, name, value)
+        return made
+
     def row(self, stream: str) -> int | None:
         """Return the stream's row, None if it was never seen."""
         return self.streams.index(stream) if stream in self.streams else None
@@ -161,6 +186,7 @@ class Counts:
         return mine
 
 
+_HISTOGRAMS: Final = ("angle", "rate", "eva")
 _BY_STREAM: Final = (
     "angle",
     "rate",
