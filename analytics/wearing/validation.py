@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from analytics.motion.angles import axes, inclination
-from analytics.wearing.pose import STILL_RAD, Parts, track, windows
+from analytics.wearing.pose import Parts, track, windows
 from poise.calibration import Alignment
 from poise.errors import CalibrationError
 from poise.samples import Floats
@@ -15,6 +15,8 @@ from poise.skeleton import Segment, spoken
 
 RETURN_S: Final = 1.5
 """How long upright must be still again."""
+STILL_RAD: Final = np.radians(1.5)
+"""How still (rms): a slow passage through upright must not count as it (project decision)."""
 RETURN_RAD: Final[float] = np.radians(8.0)
 """How far from zero the spine may be when the person is upright again. In the sitting recordings a later
 upright differs from the first by up to 7° at C7, T4 and T12 where nothing had slipped; more is doubtful."""
@@ -85,7 +87,7 @@ def _upright(ups: Floats, turned: Floats, length: int) -> tuple[float, float] | 
     if len(ups) < length:
         return None
     starts, alike = windows(ups, length, max(1, length // 10))
-    still = starts[alike >= np.cos(STILL_RAD)]
+    still = starts[2 * (1 - alike) <= STILL_RAD**2]
     if not len(still):
         return None
     sums = np.concatenate([np.zeros((1, 3)), np.cumsum(ups, axis=0)])

@@ -136,7 +136,8 @@ class Validity:
         angles[0, :, :m], angles[1, :, :m] = sagittal, frontal
         with np.errstate(invalid="ignore"):
             upright = (np.abs(angles[0]) <= UPRIGHT_RAD) & (np.abs(angles[1]) <= UPRIGHT_RAD)
-            apart = np.abs(angles[:, :, :m, None] - angles[:, :, self._beside])
+            witness = np.where(upright, angles, np.nan)[:, :, self._beside]
+            apart = np.abs(angles[:, :, :m, None] - witness)
             usable = (upright[:, self._beside].sum(axis=2) >= WITNESSES) & (rate <= CALM_RAD_S)
         nearest = np.fmin.reduce(apart, axis=3)
         usable &= np.isfinite(nearest).all(axis=0)
