@@ -7,13 +7,13 @@ from typing import Final, Self
 import numpy as np
 
 from analytics import state
+from analytics.conclusions import Conclusions, joined
 from analytics.posture.rules import DEFAULT_PLAN, Plan
 from analytics.run import Run
 from poise.calibration import Calibration
-from poise.results import Episode, Exposure, Results
 from poise.samples import ImuBatch
-from poise.seconds import together
 
+__all__ = ["Pipeline", "joined"]
 RUN_GAP_US: Final = 5_000_000
 """A longer silence of all sensors ends the run (docs/postures.md)."""
 
@@ -47,7 +47,7 @@ class Pipeline:
         """The calibration in force, None while uncalibrated."""
         return self._calibration
 
-    def calibrate(self, calibration: Calibration) -> Results:
+    def calibrate(self, calibration: Calibration) -> Conclusions:
         """Judge samples from `calibration.made_us` on with it; that ends the run.
 
         Returns:
@@ -55,11 +55,11 @@ class Pipeline:
         """
         if calibration != self._calibration and calibration not in self._coming:
             self._coming = sorted([*self._coming, calibration], key=lambda c: c.made_us)
-        return Results()
+        return Conclusions()
 
-    def update(self, batches: Sequence[ImuBatch]) -> Results:
+    def update(self, batches: Sequence[ImuBatch]) -> Conclusions:
         """Take the batches of one message (about one second of all sensors) and conclude what can be."""
-        parts: list[Results] = []
+        parts: list[Conclusions] = []
         for piece in _slices(batches, self._cuts(batches)):
             first_us = min(int(batch.t_us[0]) for batch in piece)
             if self._coming and first_us >= self._coming[0].made_us:
@@ -86,10 +86,10 @@ class Pipeline:
         """
         return state.restore(data, cls)
 
-    def finish(self) -> Results:
+    def finish(self) -> Conclusions:
         """End the run: close what is open and return it."""
         run, self._run = self._run, None
-        return run.finish() if run else Results()
+        return run.finish() if run else Conclusions()
 
     def _cuts(self, batches: Sequence[ImuBatch]) -> list[int]:
         """Return where the batches are to be cut: at silences that end a run, and at calibrations."""
@@ -138,24 +138,3 @@ def _within(batch: ImuBatch, start: int, stop: int) -> ImuBatch | None:
         return batch
     i, j = (int(k) for k in np.searchsorted(batch.t_us, (start, stop)))
     return batch.part(i, j) if j > i else None
-
-
-def joined(parts: Sequence[Results]) -> Results:
-    """Put results of consecutive slices together; of a row with the same key the newest is kept."""
-    if len(parts) == 1:
-        return parts[0]
-    episodes: dict[str, Episode] = {e.id: e for part in parts for e in part.episodes}
-    exposures: dict[tuple[int, int, str], Exposure] = {
-        (x.quarter_s, x.run_us, x.kind): x for part in parts for x in part.exposures
-    }
-    remarks: dict[str, int] = {}
-    for part in parts:
-        for name, count in part.remarks:
-            remarks[name] = remarks.get(name, 0) + count
-    return Results(
-        tuple(frames for part in parts for frames in part.frames),
-        together([part.seconds for part in parts]),
-        tuple(episodes.values()),
-        tuple(exposures.values()),
-        tuple(remarks.items()),
-    )

@@ -61,6 +61,7 @@ def main() -> None:
     ours = in_turn(messages, WARM_S, WARM_S + SECONDS, lambda wearer, batches: states[wearer].update(batches))
     saved = [len(state.save()) for state in states]
     print(f"{WEARERS} wearers, {len(SENSORS)} sensors at 50 Hz, {SECONDS} s of each in turn")
+    cost = ours / WEARERS / SECONDS * 1e6
     print(f"bare VQF        {rival / WEARERS / SECONDS * 1e6:7.0f} µs a wearer-second")
     print(
         f"whole pipeline  {ours / WEARERS / SECONDS * 1e6:7.0f} µs a wearer-second, {ours / rival:.1f} times"

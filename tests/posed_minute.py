@@ -7,6 +7,7 @@ import posed
 from scipy.spatial.transform import Rotation
 
 from analytics.pipeline import joined
+from analytics.state import save
 from poise.results import Results
 from poise.samples import ImuBatch
 
@@ -28,11 +29,13 @@ def chunked(batches: list[ImuBatch], cuts: list[int]) -> list[list[ImuBatch]]:
 def stored(parts: list[Results]) -> tuple[object, ...]:
     whole = joined(parts)
     frames = [f for f in whole.frames if len(f)]
-    columns = ("t_us", "sagittal", "frontal", "held")
+    columns = ("t_us", "sagittal", "frontal", "held", "activity")
     return (
         *(np.concatenate([getattr(f, name) for f in frames]).tobytes() for name in columns),
         sorted(whole.seconds, key=lambda s: (s.t_s, s.stream)),
         sorted(whole.episodes, key=lambda e: e.id),
+        [(row.quarter_s, row.run_us, save(row.counts)) for row in whole.quarters],
+        whole.doubts,
         sorted(whole.exposures, key=lambda x: (x.quarter_s, x.run_us, x.kind)),
     )
 

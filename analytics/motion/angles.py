@@ -35,6 +35,17 @@ def inclination(up: Floats, segment_axes: Floats) -> tuple[Floats, Floats]:
     return np.arctan2(-x, z), np.arcsin(np.clip(y, -1.0, 1.0))
 
 
+def inclinations(up: Floats, segments_axes: Floats) -> tuple[Floats, Floats]:
+    """Return sagittal and frontal inclination of m segments at once, (n, m) rad each.
+
+    Args:
+        up: (n, m, 3) earth's up in each sensor's frame; NaN where unseen, which stays NaN.
+        segments_axes: (3, 3, m), `axes` of each segment along the last axis, NaN where it is not known.
+    """
+    x, y, z = (up[..., 0] * a[0] + up[..., 1] * a[1] + up[..., 2] * a[2] for a in segments_axes)
+    return np.arctan2(-x, z), np.arcsin(np.minimum(np.maximum(y, -1.0), 1.0))
+
+
 def conditioned(frontal: Floats) -> Bools:
     """Return where sagittal inclination still means something, by frontal inclination (...) rad.
 

@@ -176,7 +176,8 @@ def _towards(before: Floats, after: Floats, share: Floats) -> Floats:
 def _repeats(raw: Int16s, starts: Int64s) -> int:
     """Return how many rows are the row before them: a logger that filled a gap, or a sensor that hangs."""
     words = raw.view(np.int32)
-    like = np.flatnonzero(words[1:, 0] == words[:-1, 0])
-    same = (words[like + 1, 1:] == words[like, 1:]).all(axis=1)
+    same = words[1:, 0] == words[:-1, 0]
     # A tail is no successor of another sensor's last row.
-    return int(np.count_nonzero(same & ~np.isin(like + 1, starts)))
+    same[starts[1:] - 1] = False
+    like = np.flatnonzero(same)
+    return int(np.count_nonzero((words[like + 1, 1:] == words[like, 1:]).all(axis=1)))

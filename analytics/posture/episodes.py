@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.posture import hysteresis
 from analytics.posture.plan import Plan
 from analytics.posture.worn import Deviation
 from poise.results import ACTIVITIES, GRID_US, JUDGED, QUARTER_S, Activity, Episode, Kind
@@ -21,6 +20,7 @@ FRAMES_PER_QUARTER: Final = QUARTER_S * 1_000_000 // GRID_US
 _MICRO: Final = 1e6
 _UNKNOWN: Final = ACTIVITIES.index(Activity.UNKNOWN)
 _JUDGED: Final = np.array([activity in JUDGED for activity in ACTIVITIES])
+"""By index into ACTIVITIES: is posture judged in it?"""
 
 
 def frames_of(seconds: float) -> int:
@@ -28,26 +28,9 @@ def frames_of(seconds: float) -> int:
     return round(seconds * 1e6 / GRID_US)
 
 
-def gate(held: Bools, activity: Activities) -> Bools:
-    """Return `held` (n,) or (n, k), off where posture is not judged: walking, lying and so on."""
-    judged = _JUDGED[activity]
-    return np.asarray(held & (judged if held.ndim == 1 else judged[:, None]), np.bool_)
-
-
-class Hysteresis:
-    """One rule's hysteresis over frames without a gap."""
-
-    def __init__(self, release: float) -> None:
-        """Release `release` rad below the threshold."""
-        self._inner = hysteresis.Hysteresis(1, release, 1)
-        self._frame = 0
-
-    def update(self, deviation: Deviation) -> Bools:
-        """Return (n,) bool; NaN is off."""
-        frames = self._frame + np.arange(len(deviation.angle))
-        self._frame += len(frames)
-        on = self._inner.update(frames, deviation.excess[:, None])[:, 0]
-        return np.asarray(on & np.isfinite(deviation.excess), np.bool_)
+def judged_in(activity: Activities) -> Bools:
+    """Return (n,) bool: posture is judged in this activity, which it is not in walking, lying and so on."""
+    return np.asarray(_JUDGED[activity], np.bool_)
 
 
 @dataclass(slots=True)
