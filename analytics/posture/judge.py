@@ -7,15 +7,16 @@ from typing import Final
 
 import numpy as np
 
-from analytics.posture.episodes import Activities, EpisodeTracker, frames_of, gate
+from analytics.posture.episodes import Activities, EpisodeTracker, frames_of, judged_in
 from analytics.posture.hysteresis import Hysteresis
 from analytics.posture.plan import Plan
 from analytics.posture.rules import KINDS, deviations
 from analytics.posture.worn import Deviation, Worn
-from poise.results import SPINE_KINDS, Episode, Kind
+from poise.results import ACTIVITIES, SPINE_KINDS, Activity, Episode, Kind
 from poise.samples import Bools, Floats, Int64s
 
 _NEVER: Final = -(2**62)
+_MOVING: Final = ACTIVITIES.index(Activity.MOVING)
 _COLUMN: Final = {kind: column for column, kind in enumerate(KINDS)}
 
 
@@ -45,7 +46,8 @@ class Judge:
         self._plan, self._run_us, self._calibration = plan, run_us, calibration
         release, recover = float(np.radians(plan.release_deg)), frames_of(plan.recover_s)
         self._hysteresis = Hysteresis(len(KINDS), release, recover)
-        self._absent = frames_of(plan.absent_s)
+        self._absent, self._patience = frames_of(plan.absent_s), frames_of(plan.moving_s)
+        self._calm: int | None = None
         self._seen: dict[str, int] = {}
         self._trackers: dict[Kind, EpisodeTracker] = {}
 
@@ -67,11 +69,14 @@ class Judge:
             activity: (n,) indices into ACTIVITIES; None judges every frame.
         """
         held = np.zeros((len(frames), len(KINDS)), np.bool_)
+        judged = None if activity is None else self._judged(frames, activity)
         episodes: dict[str, Episode] = {}
         for rows, there in self._pieces(frames, sagittal, worn):
             doing = None if activity is None else activity[rows]
             found = deviations(sagittal[rows], frontal[rows], there, self._plan)
-            held[rows] = self._held(frames[rows], found, doing)
+            held[rows] = self._held(frames[rows], found)
+            if judged is not None:
+                held[rows] &= judged[rows, None]
             for episode in self._track(frames[rows], found, held[rows], doing):
                 episodes[episode.id] = episode
         return Judged(held, tuple(episodes.values()))
@@ -104,8 +109,19 @@ class Judge:
             columns = {name: worn.columns[name] for j, name in enumerate(names) if there[start, j]}
             yield slice(start, stop), Worn(columns, worn.bow)
 
-    def _held(self, frames: Int64s, found: list[Deviation], activity: Activities | None) -> Bools:
-        """Apply hysteresis, let only the first spine kind hold at a moment, leave out what is not judged."""
+    def _judged(self, frames: Int64s, activity: Activities) -> Bools:
+        """Return (n,) bool: posture is judged; moving is, as long as it may be the way into a posture."""
+        moving = activity == _MOVING
+        if len(frames) == 0 or not (moving.any() or self._calm is None):
+            self._calm = int(frames[-1]) if len(frames) else self._calm
+            return judged_in(activity)
+        calm = int(frames[0]) - 1 if self._calm is None else self._calm
+        still = np.maximum(np.maximum.accumulate(np.where(moving, _NEVER, frames)), calm)
+        self._calm = int(still[-1])
+        return np.asarray(judged_in(activity) | (moving & (frames - still <= self._patience)), np.bool_)
+
+    def _held(self, frames: Int64s, found: list[Deviation]) -> Bools:
+        """Apply hysteresis, and let only the first spine kind hold at a moment."""
         excess = np.full((len(frames), len(KINDS)), np.nan)
         for deviation in found:
             excess[:, _COLUMN[deviation.kind]] = deviation.excess
@@ -113,7 +129,7 @@ class Judge:
         for i in range(1, len(SPINE_KINDS)):
             on[:, i] &= ~on[:, :i].any(axis=1)
         on &= np.isfinite(excess)
-        return on if activity is None else gate(on, activity)
+        return on
 
     def _track(
         self, frames: Int64s, found: list[Deviation], held: Bools, activity: Activities | None

@@ -39,6 +39,8 @@ class Plan:
         dwell_s: how long a posture must be held before it is recorded (docs/postures.md: project decision).
         recover_s: a posture left, or unseen, for less than this goes on. Two episodes of a kind are always
             further apart, so this is the merge gap too (HeadOrbit uses 0.8 s; products up to minutes).
+        moving_s: moving about counts into a posture for this long, because one moves into it; what is longer
+            is not judged. Standing up or sitting down takes 2 to 3 s. A project decision.
         absent_s: a sensor silent for longer counts as not worn until it is seen again, and the rules make do
             without it; until then what needs it is unseen. A project decision.
     """
@@ -57,6 +59,7 @@ class Plan:
     release_deg: float = 3.0
     dwell_s: float = 10.0
     recover_s: float = 2.0
+    moving_s: float = 5.0
     absent_s: float = 60.0
 
 

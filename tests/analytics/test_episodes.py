@@ -14,11 +14,11 @@ from analytics.posture.rules import KINDS, Worn
 from analytics.state import restore, save
 from poise.results import ACTIVITIES, GRID_US, JUDGED, Activity, Episode, Kind
 
-PLAN = Plan(dwell_s=1.0, recover_s=0.4, absent_s=2.0)
-DWELL, RECOVER = 10, 4
+PLAN = Plan(dwell_s=1.0, recover_s=0.4, moving_s=0.8, absent_s=2.0)
+DWELL, RECOVER, PATIENCE = 10, 4, 8
 FIRST = 17_900_000_000
-SITTING, WALKING, STANDING = (
-    ACTIVITIES.index(a) for a in (Activity.SITTING, Activity.WALKING, Activity.STANDING)
+SITTING, WALKING, STANDING, MOVING = (
+    ACTIVITIES.index(a) for a in (Activity.SITTING, Activity.WALKING, Activity.STANDING, Activity.MOVING)
 )
 C7 = Worn({"c7": 0}, {})
 HEAD = KINDS.index(Kind.FORWARD_HEAD)
@@ -42,7 +42,7 @@ def judged(frames, sagittal, worn=C7, activity=None, cuts=(), plan=PLAN, frontal
 
 def oracle(frames, degrees, activity):
     """Say it one frame at a time: forward head by C7 alone, 10 degrees, released at 7."""
-    on, seen_at, spell, found = False, -(10**18), None, []
+    on, seen_at, spell, found, calm = False, -(10**18), None, [], int(frames[0]) - 1
     seen_frames = [int(f) for f, d in zip(frames, degrees, strict=True) if not math.isnan(d)]
 
     def close():
@@ -51,12 +51,14 @@ def oracle(frames, degrees, activity):
 
     for frame, degree, act in zip(frames.tolist(), degrees, activity, strict=True):
         silent = frame - seen_at > RECOVER
+        calm = calm if act == MOVING else frame
+        way = act == MOVING and frame - calm <= PATIENCE
         if math.isnan(degree):
             on = on and not silent
             continue
         on = degree >= 10 or (on and not silent and degree >= 7)
         seen_at = frame
-        if not on or ACTIVITIES[act] not in JUDGED:
+        if not on or not (way or ACTIVITIES[act] in JUDGED):
             continue
         if spell is None or frame - spell["last"] > RECOVER:
             close()
@@ -75,7 +77,7 @@ def oracle(frames, degrees, activity):
 STRETCH = st.tuples(
     st.sampled_from([math.nan, 2.0, 8.0, 10.5, 15.0]),
     st.integers(1, 14),
-    st.sampled_from([SITTING, SITTING, STANDING, WALKING]),
+    st.sampled_from([SITTING, SITTING, STANDING, WALKING, MOVING]),
     st.sampled_from([0, 0, 0, 2, 3, 9]),
 )
 
@@ -163,6 +165,16 @@ def test_a_sensor_silent_for_longer_is_unseen_and_after_a_minute_not_worn():
     )
     kinds = [(e.kind, e.remarks) for e in silenced(2, 100, 900, slouching)]
     assert kinds == [(Kind.SLOUCH, ()), (Kind.SLOUCH, ("lumbar unseen",))]
+
+
+def test_moving_into_a_posture_does_not_move_its_start():
+    frames, sagittal = FIRST + np.arange(300), np.zeros(300)
+    activity = np.full(300, SITTING, np.int8)
+    activity[95:130], sagittal[100:] = MOVING, 15.0
+    (episode,) = judged(frames, sagittal, activity=activity, plan=Plan())[1]
+    assert (episode.start_us, episode.activity) == ((FIRST + 100) * GRID_US, Activity.SITTING)
+    activity[:] = MOVING
+    assert judged(frames, sagittal, activity=activity, plan=Plan())[1] == []
 
 
 def test_severity_is_what_it_says():
