@@ -7,6 +7,7 @@ and straightens. Sitting and standing are estimates: where neither was seen to b
 Everything is counted in whole numbers (mm/s², mrad/s) over windows of a fixed length that end with the frame.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,6 +94,15 @@ class ActivityGate:
         if max(*windows, limits.risen_s) > _LONGEST_S or min(*windows, limits.risen_s) <= 0:
             raise ConfigurationError(f"windows of an activity are longer than 0 and up to {_LONGEST_S:g} s")
         self._limits = limits
+        self._gait = _frames(limits.gait_s)
+        self._hold, self._gone = _frames(limits.gait_hold_s), _frames(limits.gait_gone_s)
+        self._strong = self._gait * round((1e3 * limits.gait_force_m_s2) ** 2)
+        self._moving = _frames(limits.moving_s)
+        self._fast = round((1e3 * math.radians(limits.moving_deg_s)) ** 2)
+        self._shaken = round((1e3 * limits.moving_force_m_s2) ** 2)
+        self._far = math.cos(math.radians(limits.lying_deg))
+        self._near = math.cos(math.radians(limits.lying_release_deg))
+        self._long, self._short = _frames(limits.lying_s), _frames(limits.risen_s)
         self._trunk = Trunk()
         self._places = Places()
         self._rows, self._steps, self._tilt = Recent(3), Recent(1), Recent(2)
@@ -136,14 +146,13 @@ class ActivityGate:
 
     def _walks(self, frames: Int64s, steps: Bools, at: Int64s) -> Bools:
         """Return (n,) bool: steps have been there long enough and are not yet gone."""
-        hold, gone = _frames(self._limits.gait_hold_s), _frames(self._limits.gait_gone_s)
         total = self._steps.extended(at, steps)[:, 0].cumsum()
-        begins, ends = window(total, at, hold) == hold, window(total, at, gone) == 0
+        begins, ends = window(total, at, self._hold) == self._hold, window(total, at, self._gone) == 0
         return self._walking.update(frames, (ends, 0), (begins, 1))[0] > 0
 
     def _steps_now(self, force: Int64s, at: Int64s) -> Bools:
         """Return (n,) True where the force of the last window repeats step by step."""
-        limits, w = self._limits, _frames(self._limits.gait_s)
+        limits, w = self._limits, self._gait
         slow = force.cumsum()
         quick = np.zeros_like(force)
         quick[_SMOOTH:] = force[_SMOOTH:] - (slow[_SMOOTH:] - slow[:-_SMOOTH]) // _SMOOTH
@@ -159,28 +168,23 @@ class ActivityGate:
         alike = 2 * (products[:, at - most] - products[:, at - most - w]) / np.maximum(1, both)
         step = alike[_STEP_LAGS[0] - _HALF_LAGS[0] :].max(axis=0)
         half = alike[: len(_HALF_LAGS)].min(axis=0)
-        strong = power >= w * round((1e3 * limits.gait_force_m_s2) ** 2)
-        found = strong & (step >= limits.gait_peak) & (step - half >= limits.gait_score)
+        found = (power >= self._strong) & (step >= limits.gait_peak) & (step - half >= limits.gait_score)
         return np.asarray(found, np.bool_)
 
     def _moves(self, total: Int64s, at: Int64s) -> Bools:
         """Return (n,) bool: the trunk turns fast, or is shaken."""
-        limits, w = self._limits, _frames(self._limits.moving_s)
+        w = self._moving
         seen, force, squares, turns = window(total, at, w).T
-        fast = turns >= seen * round((1e3 * np.radians(limits.moving_deg_s)) ** 2)
+        fast = turns >= seen * self._fast
         # n Σx² - (Σx)² is n² times the variance, in whole numbers.
-        shaken = seen * squares - force * force >= seen * seen * round((1e3 * limits.moving_force_m_s2) ** 2)
+        shaken = seen * squares - force * force >= seen * seen * self._shaken
         return np.asarray((seen >= w // 2) & (fast | shaken), np.bool_)
 
     def _lies(self, frames: Int64s, lean: Floats, at: Int64s) -> Bools:
         """Return (n,) bool: the trunk has been far from upright for long, and is not yet back."""
-        limits = self._limits
-        far = lean <= np.cos(np.radians(limits.lying_deg))
-        near = lean > np.cos(np.radians(limits.lying_release_deg))
-        total = self._tilt.extended(at, far, near).cumsum(axis=0)
-        long, short = _frames(limits.lying_s), _frames(limits.risen_s)
-        lain = window(total[:, 0], at, long) == long
-        risen = window(total[:, 1], at, short) == short
+        total = self._tilt.extended(at, lean <= self._far, lean > self._near).cumsum(axis=0)
+        lain = window(total[:, 0], at, self._long) == self._long
+        risen = window(total[:, 1], at, self._short) == self._short
         return self._lying.update(frames, (risen, 0), (lain, 1))[0] > 0
 
 

@@ -81,6 +81,8 @@ class Latch:
             events: pairs of (n,) numbers, not 0 where it happens, and the value it leaves; of events in the
                 same frame the last named counts.
         """
+        if not any(happens.any() for happens, value in events if value != self._value):
+            return self._same(frames, [happens for happens, value in events if value == self._value])
         left = np.full(len(frames), -1, np.int64)
         for happens, value in events:
             left[happens != 0] = value
@@ -89,6 +91,15 @@ class Latch:
         since = np.where(latest >= 0, frames[latest], self._since)
         self._value, self._since = int(values[-1]), int(since[-1])
         return values, since
+
+    def _same(self, frames: Int64s, again: list[NDArray[np.generic]]) -> tuple[Int64s, Int64s]:
+        """Return the same for frames in which at most what is so already happens again."""
+        since = np.full(len(frames), self._since, np.int64)
+        for happens in again:
+            since = np.where(happens != 0, frames, since)
+            since = np.maximum.accumulate(since)
+        self._since = int(since[-1])
+        return np.full(len(frames), self._value, np.int64), since
 
 
 def window(total: Int64s, at: Int64s, length: int) -> Int64s:

@@ -46,6 +46,8 @@ CALM_RAD_S: Final = float(np.radians(10.0))
 CALM_M_S2: Final = 0.4
 """At the end the trunk rests, and at the beginning too, or the person walks: else a part of a movement would
 be taken for the whole. Project decisions."""
+_CALM_TURNS: Final = round((1e3 * CALM_RAD_S) ** 2)
+_CALM_SQUARES: Final = round((1e3 * CALM_M_S2) ** 2)
 _STANDING: Final = ACTIVITIES.index(Activity.STANDING)
 _SITTING: Final = ACTIVITIES.index(Activity.SITTING)
 _WALKED: Final = ACTIVITIES.index(Activity.WALKING)
@@ -128,8 +130,8 @@ class Stance:
 def _calm(total: Int64s, at: Int64s, length: int) -> Bools:
     """Return (n,) bool: the trunk rests at the frames that end there."""
     _, force, squares, turns = window(total, at, length).T
-    still = turns <= length * round((1e3 * CALM_RAD_S) ** 2)
-    even = length * squares - force * force <= (length * round(1e3 * CALM_M_S2)) ** 2
+    still = turns <= length * _CALM_TURNS
+    even = length * squares - force * force <= length * length * _CALM_SQUARES
     return np.asarray(still & even, np.bool_)
 
 

@@ -28,6 +28,8 @@ class Trunk:
         self._segments: tuple[str, ...] = ()
         self._upright = np.zeros((0, 3))
         self._walked = False
+        self._grouped: tuple[str, ...] = ()
+        self._groups: list[list[int]] = []
 
     def motion(self, moments: Moments, on: Bools) -> tuple[Floats, Floats]:
         """Return force (n,) m/s² and rate (n,) rad/s; NaN unseen.
@@ -37,7 +39,7 @@ class Trunk:
             on: (n, m) bool, seen and worn.
         """
         both = np.where(on, np.array((moments.force, moments.rate)), np.nan)
-        force, rate = _middle(both, _groups(moments.segments))
+        force, rate = _middle(both, self._columns(moments.segments))
         return force, rate
 
     def lean(self, moments: Moments, sagittal: Floats, frontal: Floats, on: Bools, walking: Bools) -> Floats:
@@ -55,7 +57,12 @@ class Trunk:
         if upright is not None:
             x, y, z = (moments.up[..., i] * upright[..., i] for i in range(3))
             lean = np.where(np.isnan(lean), x + y + z, lean)
-        return -_middle(np.where(on, -lean, np.nan), _groups(moments.segments)[: len(_GROUPS)])
+        return -_middle(np.where(on, -lean, np.nan), self._columns(moments.segments)[: len(_GROUPS)])
+
+    def _columns(self, segments: tuple[str, ...]) -> list[list[int]]:
+        if segments != self._grouped:
+            self._grouped, self._groups = segments, _groups(segments)
+        return self._groups
 
     def _when_walking(self, moments: Moments, walking: Bools) -> Floats | None:
         """Return (n, m, 3) where up was, in each sensor, when last seen walking; None without any walk."""
