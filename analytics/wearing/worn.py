@@ -20,6 +20,8 @@ from poise.skeleton import spoken
 
 BLOCK: Final = 50
 """Frames: stillness is judged by whole blocks of 5 s of UTC, so that any chunking finds the same."""
+_RATE: Final = 3
+_SHAKE: Final = 4
 _FIRST: Final = np.zeros(1, np.int64)
 _SEEN: Final = BLOCK // 2
 """A block of which less is seen says nothing: the radio was poor."""
@@ -73,18 +75,18 @@ class WearWatch:
     """Tells for each sensor of a run whether it is worn.
 
     Not worn is known after minutes and holds from then on; `taken_off` dates it back. It is undone within
-    one block of 5 s after the sensor moves.
+    two blocks of 5 s after the sensor moves.
     """
 
     def __init__(self, limits: StillnessLimits = DEFAULT_STILLNESS) -> None:
         """Begin with everything worn."""
-        self._step, self._stretch = np.radians(limits.block_deg), np.radians(limits.stretch_deg)
-        self._rate, self._shake = np.radians(limits.rate_deg_s), limits.shake_m_s2
+        self._step, self._stretch = float(np.radians(limits.block_deg)), float(np.radians(limits.stretch_deg))
+        self._rate, self._shake = float(np.radians(limits.rate_deg_s)), limits.shake_m_s2
         self._needed = max(1, round(limits.minutes * 60e6 / GRID_US / BLOCK))
         self._segments: tuple[str, ...] = ()
         self._block = -1
-        self._open = _Extremes.none(0)
-        self._still = _Extremes.none(0)
+        self._open: list[Floats] = []
+        self._low = self._high = np.zeros((0, 3))
         self._blocks = np.zeros(0, np.int64)
         self._since = np.zeros(0, np.int64)
 
@@ -95,125 +97,72 @@ class WearWatch:
         if len(moments) == 0:
             return np.ones((0, len(self._segments)), np.bool_)
         blocks = moments.frames // BLOCK
-        starts = np.concatenate([_FIRST, np.flatnonzero(blocks[1:] != blocks[:-1]) + 1])
-        pieces = _Extremes.of(moments, starts)
-        worn = np.ones((len(starts), len(self._segments)), np.bool_)
-        for i, block in enumerate(blocks[starts].tolist()):
-            if block != self._block:
-                with np.errstate(invalid="ignore"):
-                    self._close()
-                self._block = block
-            self._open = self._open.joined(pieces.piece(i))
-            worn[i] = self._blocks < self._needed
-        which = np.zeros(len(blocks), np.int64)
-        which[starts[1:]] = 1
-        return np.asarray(worn[which.cumsum()], np.bool_)
+        values = np.concatenate([moments.up, moments.rate[..., None], moments.shake[..., None]], axis=2)
+        if blocks[-1] == self._block:
+            self._open.append(values)
+            return np.repeat((self._blocks < self._needed)[None], len(values), axis=0)
+        before = sum(len(piece) for piece in self._open)
+        blocks = np.concatenate([np.full(before, self._block), blocks])
+        values = np.concatenate([*self._open, values])
+        return self._judged(blocks, values)[before:]
 
     def taken_off(self) -> tuple[TakenOff, ...]:
         """Return the sensors that are not worn now."""
         off = np.flatnonzero(self._blocks >= self._needed)
         return tuple(TakenOff(self._segments[j], int(self._since[j]) * BLOCK * GRID_US) for j in off)
 
-    def _close(self) -> None:
-        """Judge the block that is complete, sensor by sensor."""
-        done, self._open = self._open, _Extremes.none(len(self._segments))
-        if not done.seen.any():
-            return
-        told = done.seen >= _SEEN
-        calm = told & (done.turned() <= self._step) & (done.varied() <= self._rate)
-        calm &= done.shake <= self._shake
-        stretch = self._still.joined(done)
+    def _judged(self, blocks: Int64s, values: Floats) -> Bools:
+        """Judge all blocks but the last, which may go on; return (n, m) bool for all rows, worn."""
+        turns = blocks[1:] != blocks[:-1]
+        starts = np.concatenate([_FIRST, np.flatnonzero(turns) + 1])
+        low, high = np.fmin.reduceat(values, starts, axis=0), np.fmax.reduceat(values, starts, axis=0)
+        seen = np.add.reduceat(~np.isnan(values[..., _SHAKE]), starts, axis=0, dtype=np.int64)
+        worn = np.ones((len(starts), values.shape[1]), np.bool_)
+        with np.errstate(invalid="ignore"):
+            for i, block in enumerate(blocks[starts].tolist()):
+                worn[i] = self._blocks < self._needed
+                if i + 1 < len(starts):
+                    self._close(block, low[i], high[i], seen[i])
+        self._block, self._open = int(blocks[-1]), [values[starts[-1] :].copy()]
+        which = np.concatenate([_FIRST, turns.cumsum()])
+        return np.asarray(worn[which], np.bool_)
+
+    def _close(self, block: int, low: Floats, high: Floats, seen: Int64s) -> None:
+        """Judge a block that is complete, sensor by sensor.
+
+        Args:
+            block: which.
+            low: (m, 5) least up (x, y, z), rate and shake.
+            high: (m, 5) greatest.
+            seen: (m,) frames.
+        """
+        told, span = seen >= _SEEN, high - low
+        calm = told & (span[:, :_RATE].max(axis=1) <= self._step) & (span[:, _RATE] <= self._rate)
+        calm &= high[:, _SHAKE] <= self._shake
+        lowest, highest = np.fmin(self._low, low[:, :_RATE]), np.fmax(self._high, high[:, :_RATE])
         # Over hours on a table temperature shifts the sensor's up: once off, each block stands for itself.
-        near = (stretch.turned() <= self._stretch) | (self._blocks >= self._needed)
+        near = ((highest - lowest).max(axis=1) <= self._stretch) | (self._blocks >= self._needed)
         goes_on = calm & (self._blocks > 0) & near
         begins = calm & ~goes_on
-        self._blocks = np.where(goes_on, self._blocks + 1, np.where(begins, 1, self._blocks))
-        self._since = np.where(begins, self._block, self._since)
-        self._still = _Extremes.chosen(goes_on, stretch, _Extremes.chosen(begins, done, self._still))
         # What was hardly seen changes nothing; what was seen to move is worn.
-        self._blocks = np.where(told & ~calm, 0, self._blocks)
+        left = np.where(told & ~calm, 0, self._blocks)
+        self._blocks = np.where(goes_on, self._blocks + 1, np.where(begins, 1, left))
+        self._since = np.where(begins, block, self._since)
+        on, new = goes_on[:, None], begins[:, None]
+        self._low = np.where(on, lowest, np.where(new, low[:, :_RATE], self._low))
+        self._high = np.where(on, highest, np.where(new, high[:, :_RATE], self._high))
 
     def _wear(self, segments: tuple[str, ...]) -> None:
         """Take over what is known to other columns; a new sensor begins worn."""
         old = {segment: j for j, segment in enumerate(self._segments)}
         to = [j for j, segment in enumerate(segments) if segment in old]
-        taken = [old[segments[j]] for j in to]
-        self._open = self._open.moved(taken, to, len(segments))
-        self._still = self._still.moved(taken, to, len(segments))
-        blocks, since = np.zeros(len(segments), np.int64), np.zeros(len(segments), np.int64)
+        taken, m = [old[segments[j]] for j in to], len(segments)
+        moved = [np.full((len(piece), m, 5), np.nan) for piece in self._open]
+        for piece, wide in zip(self._open, moved, strict=True):
+            wide[:, to] = piece[:, taken]
+        low, high = np.full((m, 3), np.nan), np.full((m, 3), np.nan)
+        blocks, since = np.zeros(m, np.int64), np.zeros(m, np.int64)
+        low[to], high[to] = self._low[taken], self._high[taken]
         blocks[to], since[to] = self._blocks[taken], self._since[taken]
+        self._open, self._low, self._high = moved, low, high
         self._blocks, self._since, self._segments = blocks, since, segments
-
-
-@dataclass(frozen=True, slots=True)
-class _Extremes:
-    """Least and greatest of up (x, y, z) and rate, and the greatest shake, by piece and sensor.
-
-    Attributes:
-        low: (…, m, 4), NaN where unseen.
-        high: (…, m, 4).
-        shake: (…, m) m/s².
-        seen: (…, m) int64, frames.
-    """
-
-    low: Floats
-    high: Floats
-    shake: Floats
-    seen: Int64s
-
-    @classmethod
-    def none(cls, m: int) -> "_Extremes":
-        """Nothing seen yet of `m` sensors."""
-        return cls(
-            np.full((m, 4), np.nan), np.full((m, 4), np.nan), np.full(m, np.nan), np.zeros(m, np.int64)
-        )
-
-    @classmethod
-    def of(cls, moments: Moments, starts: Int64s) -> "_Extremes":
-        """Return those of each piece that begins at `starts`."""
-        values = np.concatenate([moments.up, moments.rate[:, :, None]], axis=2)
-        return cls(
-            np.fmin.reduceat(values, starts, axis=0),
-            np.fmax.reduceat(values, starts, axis=0),
-            np.fmax.reduceat(moments.shake, starts, axis=0),
-            np.add.reduceat(np.isfinite(moments.shake).astype(np.int64), starts, axis=0),
-        )
-
-    @classmethod
-    def chosen(cls, where: Bools, first: "_Extremes", second: "_Extremes") -> "_Extremes":
-        """Return the first's sensors where told, else the second's."""
-        wide = where[:, None]
-        return cls(
-            np.where(wide, first.low, second.low),
-            np.where(wide, first.high, second.high),
-            np.where(where, first.shake, second.shake),
-            np.where(where, first.seen, second.seen),
-        )
-
-    def piece(self, i: int) -> "_Extremes":
-        """Return those of one piece."""
-        return _Extremes(self.low[i], self.high[i], self.shake[i], self.seen[i])
-
-    def joined(self, other: "_Extremes") -> "_Extremes":
-        """Return those of both together; exact, in any order."""
-        return _Extremes(
-            np.fmin(self.low, other.low),
-            np.fmax(self.high, other.high),
-            np.fmax(self.shake, other.shake),
-            self.seen + other.seen,
-        )
-
-    def turned(self) -> Floats:
-        """Return (m,) the greatest range of up on any axis: rad, for angles as small as these."""
-        return np.asarray((self.high - self.low)[:, :3].max(axis=1), np.float64)
-
-    def varied(self) -> Floats:
-        """Return (m,) the range of the angular rate, rad/s."""
-        return np.asarray((self.high - self.low)[:, 3], np.float64)
-
-    def moved(self, taken: list[int], to: list[int], m: int) -> "_Extremes":
-        """Return the sensors `taken` at the columns `to` of `m`."""
-        new = _Extremes.none(m)
-        for name in ("low", "high", "shake", "seen"):
-            getattr(new, name)[to] = getattr(self, name)[taken]
-        return new
