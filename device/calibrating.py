@@ -1,6 +1,8 @@
-"""Calibration where the wearer is: watch for a tall, still pose and the bow after it.
+"""Calibration where the wearer is: watch for a tall, still pose, the bow after it, and upright again.
 
-Nothing has to be pressed: the first quiet four seconds that a bow from the hips follows are the calibration.
+Nothing has to be pressed: the first quiet four seconds that a bow from the hips follows are the calibration,
+and three seconds of upright after it are the look whether it holds. Only a head that did not follow the bow
+is asked to nod; everybody is done in under half a minute.
 """
 
 from enum import Enum
@@ -12,6 +14,7 @@ import numpy as np
 from analytics.motion.angles import unit
 from analytics.motion.orientation import Orientation
 from analytics.wearing.calibration import calibrate
+from analytics.wearing.pose import angle, track
 from poise.calibration import Calibration, Verdict
 from poise.errors import CalibrationError
 from poise.samples import Floats, ImuBatch, SampleMessage
@@ -23,7 +26,14 @@ BOW_RAD: Final = np.radians(15.0)
 """Half of the bow that is asked for; T4 leaned 11° to 28° in recordings of people who bent from the hips."""
 BACK_RAD: Final = np.radians(6.0)
 LONGEST_BOW_US: Final = 15_000_000
+SETTLE_US: Final = 3_000_000
+"""How long upright is watched after the bow; `analytics.wearing.validation` needs 1.5 s of it still."""
+HEAD_BOW_RAD: Final = np.radians(15.0)
+"""A head that leaned this far in the bow needs no nod (project decision)."""
+LONGEST_NOD_US: Final = 8_000_000
+"""How long a nod is waited for; what the bow gave is taken after it, if that is good."""
 MEMORY_US: Final = 60_000_000
+_Parts = dict[str, list[ImuBatch]]
 _LEADERS: Final = (Segment.T4, Segment.T12, Segment.C7, Segment.LUMBAR, Segment.HEAD)
 
 
@@ -32,11 +42,13 @@ class Step(Enum):
 
     SIT_TALL = "Sit tall and still for a few seconds."
     BOW = "Now bow forward from your hips, wait a moment, and come back up."
+    SETTLE = "Stay tall and still a moment longer."
+    NOD = "Now nod once, chin to your chest and back up, with your back still."
     DONE = "Calibrated."
 
 
 class CalibrationWatch:
-    """Makes a calibration from a stream of messages as soon as the two movements have been seen.
+    """Makes a calibration from a stream of messages as soon as the movements have been seen.
 
     Attributes:
         step: what the wearer should do now.
@@ -54,10 +66,12 @@ class CalibrationWatch:
         self._up = np.zeros((0, 3))
         self._pose: tuple[int, int, Floats] | None = None
         self._bow_us: int | None = None
+        self._up_us: int | None = None
+        self._nod_us: int | None = None
         self._looked_us = 0
 
     def feed(self, message: SampleMessage) -> Calibration | None:
-        """Take a message; return the calibration when the bow is over."""
+        """Take a message; return the calibration when it is made."""
         if not message.batches:
             return None
         self._kept += message.batches
@@ -66,9 +80,9 @@ class CalibrationWatch:
         self._follow(message)
         for moment in np.flatnonzero(self._t_us > self._looked_us):
             self._looked_us = int(self._t_us[moment])
-            if self._look(int(moment)):
-                return self._make(self._looked_us)
-        return None
+            if self._up_us is None and self._look(int(moment)):
+                self._up_us, self.step = self._looked_us, Step.SETTLE
+        return None if self._up_us is None else self._conclude(self._up_us, self._looked_us)
 
     def _follow(self, message: SampleMessage) -> None:
         """Track the up vector of one segment of the trunk, at about 10 Hz."""
@@ -114,26 +128,69 @@ class CalibrationWatch:
         if np.arccos(np.clip(window @ mean, -1.0, 1.0)).max() < STILL_RAD:
             self._pose, self.step = (now - STILL_US, now, mean), Step.BOW
 
-    def _make(self, now: int) -> Calibration | None:
-        start, stop, _ = self._pose or (now, now, None)
+    def _conclude(self, up_us: int, now: int) -> Calibration | None:
+        """Upright again since `up_us`: make the calibration once enough was seen, with a nod where needed."""
+        settled = up_us + SETTLE_US
+        if now < settled:
+            return None
+        if self._nod_us is None:
+            made, remark = self._try(up_us, settled, now)
+            head = made.alignments.get(Segment.HEAD) if made else None
+            follows = head is None or head.bow_rad >= HEAD_BOW_RAD
+            if follows or not self._good_without_head(up_us, settled, now):
+                return self._end(made, remark)
+            self._nod_us, self.step = now, Step.NOD
+            return None
+        if not self._nodded(self._nod_us, now) and now - self._nod_us < LONGEST_NOD_US:
+            return None
+        made, remark = self._try(up_us, settled, now, nod=self._between(self._nod_us, now))
+        if made is None or made.verdict is Verdict.REPEAT:
+            made, remark = self._try(up_us, settled, now)
+        return self._end(made, remark)
+
+    def _try(
+        self, up_us: int, settled: int, now: int, *, nod: _Parts | None = None, head: bool = True
+    ) -> tuple[Calibration | None, str]:
+        start, stop, _ = self._pose or (up_us, up_us, None)
+        upright = self._between(start, stop)
+        if not head:
+            upright.pop(Segment.HEAD, None)
         try:
             made = calibrate(
-                self._between(start, stop),
-                self._between(stop, now),
+                upright,
+                self._between(stop, up_us),
+                nod=nod,
+                check=self._between(up_us, settled),
                 calibration_id=f"c-{uuid4().hex[:8]}",
                 made_us=now,
             )
         except CalibrationError as exc:
-            self.remark, made = str(exc), None
-        if made is not None and made.verdict is Verdict.REPEAT:
-            self.remark, made = " ".join(made.reasons), None
-        self._pose, self._bow_us = None, None
+            return None, str(exc)
+        return made, " ".join(made.reasons)
+
+    def _good_without_head(self, up_us: int, settled: int, now: int) -> bool:
+        made, _ = self._try(up_us, settled, now, head=False)
+        return made is not None and made.verdict is Verdict.GOOD
+
+    def _nodded(self, from_us: int, now: int) -> bool:
+        """Tell whether the head went down and came back since it was asked to."""
+        try:
+            ups = track(Segment.HEAD, self._between(from_us, now).get(Segment.HEAD, ()))
+        except CalibrationError:
+            return False
+        lean = angle(ups, ups[0]) if len(ups) else np.zeros(1)
+        return bool(lean.max() > BOW_RAD and lean[-1] < BACK_RAD)
+
+    def _end(self, made: Calibration | None, remark: str) -> Calibration | None:
+        if made is None or made.verdict is Verdict.REPEAT:
+            self.remark, made = remark, None
+        self._pose, self._bow_us, self._up_us, self._nod_us = None, None, None, None
         self.step = Step.DONE if made else Step.SIT_TALL
         return made
 
-    def _between(self, from_us: int, to_us: int) -> dict[str, list[ImuBatch]]:
+    def _between(self, from_us: int, to_us: int) -> _Parts:
         """Return the samples of all segments in that time."""
-        parts: dict[str, list[ImuBatch]] = {}
+        parts: _Parts = {}
         for batch in self._kept:
             i, j = np.searchsorted(batch.t_us, (from_us, to_us))
             if j > i:

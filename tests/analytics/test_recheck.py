@@ -78,7 +78,12 @@ def test_a_slipped_sensor_asks_for_a_full_calibration_and_so_do_exchanged_ones()
 
 
 def test_a_poor_pose_is_repeated_and_never_raises() -> None:
-    for spoilt in ({"c7": []}, {"c7": [posed.batch("c7", np.zeros(20))]}, {"t4": [posed.batch("t4", WILD)]}):
+    poor: list[Parts] = [
+        {"c7": []},
+        {"c7": [posed.batch("c7", np.zeros(20))]},
+        {"t4": [posed.batch("t4", WILD)]},
+    ]
+    for spoilt in poor:
         found = look(still({}) | spoilt)
         assert (found.verdict, found.calibration) == (RecheckVerdict.REPEAT, None)
     other = {"t4": [replace(still({})["t4"][0], sensor="another")]}
@@ -162,6 +167,7 @@ def test_a_day_of_bad_postures_is_no_slip_and_a_slip_is_found_in_any_chunking() 
     ]
     assert found.standing is Standing.RECHECK
     rng = np.random.default_rng(2)
+    chunks: list[int]
     for chunks in ([], rng.integers(1, len(sagittal), 60).tolist()):
         assert watched(sagittal, aside, chunks).doubts == found.doubts
     forward = sagittal.copy()
