@@ -227,6 +227,11 @@ def show(title: str, found: dict[str, Score]) -> None:
         print(f"{title:22}{name:18}{degrees}{s.within:13.0%}{s.age95_s:13.0f}")
 
 
+def shown(drift: float) -> str:
+    """Return a drift for the table; no trial moves long enough for every lag."""
+    return f"{drift:9.2f}" if np.isfinite(drift) else f"{'-':>9}"
+
+
 def main() -> None:
     """Print the tables and, last, the figure."""
     print(f"{'relative heading, degrees':40}" + "".join(f"{name:>13}" for name in COLUMNS))
@@ -243,7 +248,7 @@ def main() -> None:
     print(f"\n{'drift of one heading, RMS degrees within':44}{lags}   60 s in 2 sigma")
     for path in trials:
         drifts, within = single_sensor(path)
-        print(f"{path.stem:44}" + "".join(f"{drift:9.2f}" for drift in drifts) + f"{within:18.0%}")
+        print(f"{path.stem:44}" + "".join(map(shown, drifts)) + f"{within:18.0%}")
     if not trials:
         print("left out: the BROAD trials are not beside the project (shared/data/broad)")
     hours = [score for plain, _ in runs for score in plain.values()]

@@ -24,6 +24,8 @@ LOST_FRAMES: Final = 10
 USABLE_RAD: Final = float(np.radians(6.5))
 """1 sigma beyond which protraction says nothing about rounded shoulders: the mean error of skin-fixed sensors
 in scapular rotation. Neck rotation is less certain than that on most days: take its changes over seconds."""
+PROTRACTED_RAD: Final = float(np.radians(10.0))
+"""As far as the tilt that counts as a rounded shoulder; project decision, no recording has it with labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,26 @@ class Turns:
     angle: Floats
     sigma: Floats
     age_s: Floats
+
+
+def protracted(turns: Turns, side: str) -> Bools:
+    """Return (n,) where a shoulder blade is turned forward for certain: supplementary evidence of rounding.
+
+    By `PROTRACTED_RAD` and beyond its own uncertainty, which must be usable. False also means not known:
+    skin-fixed sensors fall short of the bone, and protraction varies much outside a laboratory, so it never
+    stands alone and its absence says nothing.
+
+    Args:
+        turns: of one update.
+        side: "left" or "right".
+    """
+    name = f"protraction_{side}"
+    if name not in turns.names:
+        return np.zeros(len(turns.angle), np.bool_)
+    column = turns.names.index(name)
+    angle, sigma = turns.angle[:, column], turns.sigma[:, column]
+    with np.errstate(invalid="ignore"):
+        return np.asarray((sigma <= USABLE_RAD) & (angle >= np.maximum(PROTRACTED_RAD, sigma)), np.bool_)
 
 
 class RelativeHeadings:

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from analytics.motion.heading import from_segment, heading, heading_between, turned_since, wrapped
 from analytics.motion.moments import Moments
 from analytics.motion.orientation import up_in_sensor
-from analytics.motion.relative import RelativeHeadings, Turns
+from analytics.motion.relative import RelativeHeadings, Turns, protracted
 from analytics.state import restore, save
 from poise.calibration import Alignment
 
@@ -119,8 +119,8 @@ def test_a_turn_of_the_head_over_seconds_is_exact_across_the_half_circle():
     assert wrapped(np.array([0.3]))[0] == 0.3
 
 
-def test_an_hour_of_looking_about_is_within_its_uncertainty_and_drift_alone_is_not():
-    angles, drift = desk(3600, seed=4)
+def test_half_an_hour_of_looking_about_is_within_its_uncertainty_and_drift_alone_is_not():
+    angles, drift = desk(1800, seed=4)
     whole = moments(angles, drift)
     found, bare = run(whole), run(whole, corrected=False)
     true = truth(angles, found.names)
@@ -133,6 +133,20 @@ def test_an_hour_of_looking_about_is_within_its_uncertainty_and_drift_alone_is_n
     assert max(rms[name] for name in rms if name != "neck_rotation") < 5
     assert np.sqrt(np.nanmean(loose**2)) > 2 * np.sqrt(np.nanmean(error**2))
     assert np.nanmax(found.age_s) < 120
+
+
+def test_protraction_is_forward_on_both_sides_and_only_said_while_it_is_certain():
+    person = {name: np.zeros((1200, 3)) for name in SEGMENTS}
+    person["scapula_right"][600:900, 0] = 18
+    person["scapula_left"][600:900, 0] = -18
+    found = run(moments(person))
+    for side in ("left", "right"):
+        assert protracted(found, side)[610:690].all()
+        assert not protracted(found, side)[:600].any()
+        assert not protracted(found, side)[910:].any()
+    unsure = Turns(found.names, found.angle, found.sigma + 5 * DEG, found.age_s)
+    assert not protracted(unsure, "left").any()
+    assert not protracted(Turns((), *(np.zeros((3, 0)),) * 3), "left").any()
 
 
 def test_age_and_uncertainty_grow_while_nothing_anchors():
