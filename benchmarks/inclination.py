@@ -3,7 +3,8 @@
 Data: eight trials of BROAD (Laidig, Caruso, Cereatti, Seel 2021, CC BY 4.0), beside the project.
 Ours: through `Pipeline.update` in batches of one second, angles on the 10 Hz grid, identity alignment.
 Rivals: vqf alone on the same quantised samples; Madgwick and Mahony of the package `ahrs`, IMU only, with the
-gains that BROAD's authors found best over all their trials (beta 0.12; Kp 0.74, Ki 0.0012).
+gains that BROAD's authors found best over all their trials (beta 0.12; Kp 0.74, Ki 0.0012). All are scored at
+the same moments of the 10 Hz grid, between the two samples beside each.
 """
 
 from collections.abc import Callable
