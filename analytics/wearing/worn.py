@@ -37,14 +37,18 @@ class StillnessLimits:
         rate_deg_s: range of the angular rate within 5 s, so that a constant bias does not matter; sensors
             lying still show 0.1 to 0.3 °/s, a desk that is typed on more; people have a median of 1.4 °/s.
         shake_m_s2: greatest standard deviation of the specific force; 13 mg on each of three axes.
-        minutes: how long before a sensor counts as not worn.
+        minutes: how long before all sensors, when all are still, count as not worn.
+        alone_minutes: how long before one does while another moves: a back against a chair is very still.
+        witness_deg: how far another must have turned meanwhile.
     """
 
-    block_deg: float = 0.15
-    stretch_deg: float = 0.3
+    block_deg: float = 0.1
+    stretch_deg: float = 0.2
     rate_deg_s: float = 1.0
     shake_m_s2: float = 0.22
     minutes: float = 3.0
+    alone_minutes: float = 5.0
+    witness_deg: float = 5.0
 
 
 DEFAULT_STILLNESS: Final = StillnessLimits()
@@ -75,7 +79,8 @@ class WearWatch:
     """Tells for each sensor of a run whether it is worn.
 
     Not worn is known after minutes and holds from then on; `taken_off` dates it back. It is undone within
-    two blocks of 5 s after the sensor moves.
+    two blocks of 5 s after the sensor moves. One sensor alone is called not worn only if another has seen
+    the person move meanwhile: who sits quite still wears all of them, or none.
     """
 
     def __init__(self, limits: StillnessLimits = DEFAULT_STILLNESS) -> None:
@@ -83,11 +88,15 @@ class WearWatch:
         self._step, self._stretch = float(np.radians(limits.block_deg)), float(np.radians(limits.stretch_deg))
         self._rate, self._shake = float(np.radians(limits.rate_deg_s)), limits.shake_m_s2
         self._needed = max(1, round(limits.minutes * 60e6 / GRID_US / BLOCK))
+        self._alone = max(1, round(limits.alone_minutes * 60e6 / GRID_US / BLOCK))
+        self._witness = float(np.radians(limits.witness_deg))
         self._segments: tuple[str, ...] = ()
         self._block = -1
         self._open: list[Floats] = []
-        self._low = self._high = np.zeros((0, 3))
+        # Row j: the extremes of up of every sensor since sensor j is still.
+        self._low = self._high = np.zeros((0, 0, 3))
         self._blocks = np.zeros(0, np.int64)
+        self._off = np.zeros(0, np.bool_)
         self._since = np.zeros(0, np.int64)
 
     def update(self, moments: Moments) -> Bools:
@@ -100,7 +109,7 @@ class WearWatch:
         values = np.concatenate([moments.up, moments.rate[..., None], moments.shake[..., None]], axis=2)
         if blocks[-1] == self._block:
             self._open.append(values)
-            return np.repeat((self._blocks < self._needed)[None], len(values), axis=0)
+            return np.repeat(~self._off[None], len(values), axis=0)
         before = sum(len(piece) for piece in self._open)
         blocks = np.concatenate([np.full(before, self._block), blocks])
         values = np.concatenate([*self._open, values])
@@ -108,7 +117,7 @@ class WearWatch:
 
     def taken_off(self) -> tuple[TakenOff, ...]:
         """Return the sensors that are not worn now."""
-        off = np.flatnonzero(self._blocks >= self._needed)
+        off = np.flatnonzero(self._off)
         return tuple(TakenOff(self._segments[j], int(self._since[j]) * BLOCK * GRID_US) for j in off)
 
     def _judged(self, blocks: Int64s, values: Floats) -> Bools:
@@ -120,7 +129,7 @@ class WearWatch:
         worn = np.ones((len(starts), values.shape[1]), np.bool_)
         with np.errstate(invalid="ignore"):
             for i, block in enumerate(blocks[starts].tolist()):
-                worn[i] = self._blocks < self._needed
+                worn[i] = ~self._off
                 if i + 1 < len(starts):
                     self._close(block, low[i], high[i], seen[i])
         self._block, self._open = int(blocks[-1]), [values[starts[-1] :].copy()]
@@ -140,17 +149,21 @@ class WearWatch:
         calm = told & (span[:, :_RATE].max(axis=1) <= self._step) & (span[:, _RATE] <= self._rate)
         calm &= high[:, _SHAKE] <= self._shake
         lowest, highest = np.fmin(self._low, low[:, :_RATE]), np.fmax(self._high, high[:, :_RATE])
+        turned = (highest - lowest).max(axis=2)
         # Over hours on a table temperature shifts the sensor's up: once off, each block stands for itself.
-        near = ((highest - lowest).max(axis=1) <= self._stretch) | (self._blocks >= self._needed)
-        goes_on = calm & (self._blocks > 0) & near
+        goes_on = calm & (self._blocks > 0) & ((turned.diagonal() <= self._stretch) | self._off)
         begins = calm & ~goes_on
         # What was hardly seen changes nothing; what was seen to move is worn.
         left = np.where(told & ~calm, 0, self._blocks)
         self._blocks = np.where(goes_on, self._blocks + 1, np.where(begins, 1, left))
         self._since = np.where(begins, block, self._since)
-        on, new = goes_on[:, None], begins[:, None]
+        on, new = goes_on[:, None, None], begins[:, None, None]
         self._low = np.where(on, lowest, np.where(new, low[:, :_RATE], self._low))
         self._high = np.where(on, highest, np.where(new, high[:, :_RATE], self._high))
+        together = bool(told.any()) and bool((self._blocks[told] >= self._needed).all())
+        seen_moving = goes_on & (np.fmax.reduce(turned, axis=1) >= self._witness)
+        alone = seen_moving & (self._blocks >= self._alone)
+        self._off = (self._blocks > 0) & (self._off | alone | (told & together))
 
     def _wear(self, segments: tuple[str, ...]) -> None:
         """Take over what is known to other columns; a new sensor begins worn."""
@@ -160,9 +173,9 @@ class WearWatch:
         moved = [np.full((len(piece), m, 5), np.nan) for piece in self._open]
         for piece, wide in zip(self._open, moved, strict=True):
             wide[:, to] = piece[:, taken]
-        low, high = np.full((m, 3), np.nan), np.full((m, 3), np.nan)
-        blocks, since = np.zeros(m, np.int64), np.zeros(m, np.int64)
-        low[to], high[to] = self._low[taken], self._high[taken]
-        blocks[to], since[to] = self._blocks[taken], self._since[taken]
+        low, high = np.full((m, m, 3), np.nan), np.full((m, m, 3), np.nan)
+        blocks, since, off = np.zeros(m, np.int64), np.zeros(m, np.int64), np.zeros(m, np.bool_)
+        low[np.ix_(to, to)], high[np.ix_(to, to)] = (a[np.ix_(taken, taken)] for a in (self._low, self._high))
+        blocks[to], since[to], off[to] = self._blocks[taken], self._since[taken], self._off[taken]
         self._open, self._low, self._high = moved, low, high
-        self._blocks, self._since, self._segments = blocks, since, segments
+        self._blocks, self._since, self._off, self._segments = blocks, since, off, segments
