@@ -86,6 +86,12 @@ def mahony(samples: ImuBatch) -> Track:
     return on_grid(samples, found.Q)
 
 
+def at(track: Track, t_us: Int64s) -> Track:
+    """Return a track at the moments `t_us` alone, all of which it has."""
+    kept = np.isin(track[0], t_us)
+    return track[0][kept], track[1][kept]
+
+
 def error_deg(track: Track, truth: Floats, t_us: Int64s, moving: Floats) -> float:
     """Return the RMS angle between found and true up over the moving part, in degrees."""
     right = np.clip(np.searchsorted(t_us, track[0]), 1, len(t_us) - 1)
@@ -118,7 +124,8 @@ def main() -> None:
             rate = float(data["sampling_rate"])
             samples = batch(data["imu_acc"].astype(float), data["imu_gyr"].astype(float), rate)
             truth, moving = data["opt_quat"].astype(float), data["movement"].astype(bool)
-        rows.append([error_deg(run(samples), truth, samples.t_us, moving) for run in FILTERS.values()])
+        tracks = [run(samples) for run in FILTERS.values()]
+        rows.append([error_deg(at(track, tracks[0][0]), truth, samples.t_us, moving) for track in tracks])
         print(f"{file.stem:44}" + "".join(f"{value:10.2f}" for value in rows[-1]))
     print(f"{'mean':44}" + "".join(f"{value:10.2f}" for value in np.mean(rows, axis=0)))
 
