@@ -1,7 +1,7 @@
 """People doing exercises, for tests and the benchmark: limbs that turn as told, and sensors that feel it.
 
-A body of its own, apart from `device/wearer`: orientations are written down as rotations, positions follow from
-lever arms, and the sensors' samples come from differences at 240 Hz. Sizes are round figures.
+A body of its own, apart from `device/wearer`: orientations are written down as rotations, positions follow
+from lever arms, and the sensors' samples come from differences at 240 Hz. Sizes are round figures.
 Axes as in docs/frames.md: x forward, y to the left, z up.
 """
 
@@ -218,8 +218,8 @@ class _Body:
         t4 = facing * _turn("zxy", sway[2] + walk.get("twist", 0), sway[1], trunk + breath)
         turned = {"t4": t4, "lumbar": facing * _turn("zxy", sway[2], sway[1], trunk * 0.8)}
         turned["c7"] = t4 * _turn("zxy", *(0.3 * np.asarray(x) for x in pose.get("neck", (0 * t,) * 3)))
-        fidget = [_sway(t, rng, np.radians(1.0)) for _ in range(3)]
-        turned["head"] = t4 * _turn("zxy", *(x + f for x, f in zip(pose.get("neck", (0,) * 3), fidget)))
+        neck = [x + _sway(t, rng, np.radians(1.0)) for x in pose.get("neck", (0,) * 3)]
+        turned["head"] = t4 * _turn("zxy", *neck)
         moved = np.zeros((len(t), 3))
         moved[:, 2] = self.rise.at(t) + walk.get("bob", 0)
         places = dict.fromkeys(("t4", "head", "c7", "lumbar"), moved)

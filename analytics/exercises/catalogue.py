@@ -71,7 +71,9 @@ EXERCISES: Final = {
         _exercise("row", "rows", Form.CYCLIC, _ARMS, _WRISTS, _SCAPULAE),
         _exercise("reverse_fly", "reverse flyes", Form.CYCLIC, _ARMS, _WRISTS, _SCAPULAE),
         _exercise("shrug", "shoulder shrugs", Form.CYCLIC, _SCAPULAE, _ARMS),
-        _exercise("scapular_stabilisation", "the shoulder blade exercise", Form.CYCLIC, _ARMS, _SCAPULAE, _WRISTS),
+        _exercise(
+            "scapular_stabilisation", "the shoulder blade exercise", Form.CYCLIC, _ARMS, _SCAPULAE, _WRISTS
+        ),
         _exercise("neck_side_bend", "side bends of the neck", Form.CYCLIC, _NECK),
         _exercise("neck_rotation", "turns of the neck", Form.CYCLIC, _NECK),
         _exercise("neck_flexion", "bending the neck forward and back", Form.CYCLIC, _NECK),

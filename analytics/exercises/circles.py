@@ -1,8 +1,8 @@
 """Which way an arm goes round.
 
 Forward means: at the top of the circle the hand moves forward, as a wheel does that rolls forward; for both
-arms. With the arm out to the side the hand's direction goes round a cone: its elevation is known from gravity,
-and how it swings about the vertical from the angular rate; a quarter of a circle lies between the two, and
+arms. With the arm out to the side the hand's direction goes round a cone: its elevation is known from
+gravity, and how it swings about the vertical from the angular rate; a quarter of a circle lies between the two, and
 which one leads is the direction. In the great circle beside the body the arm simply turns about the line from
 one shoulder to the other. Neither needs a heading. A method of this project's own.
 """
@@ -53,8 +53,7 @@ def hand_direction(
     outside[first : last + 1] = False
     if int(outside.sum()) < RATE_HZ / 2:
         return None
-    hand = -unit(np.median(signals.up[outside], axis=0))
-    return hand
+    return np.asarray(-unit(np.median(signals.up[outside], axis=0)))
 
 
 def swing(signals: Signals, hand: Floats) -> tuple[Floats, Floats]:
@@ -69,7 +68,7 @@ def swing(signals: Signals, hand: Floats) -> tuple[Floats, Floats]:
 def signed_roundness(
     signals: Signals, segment: str, hand: Floats, calibration: Calibration | None, span: tuple[int, int]
 ) -> float:
-    """Return from -1 (backward) to 1 (forward) how round the movement in `span` (first, last) was; 0 a line."""
+    """Return from -1 (backward) to 1 (forward) how round the movement in `span`, (first, last), was."""
     a, b = span
     side = 1.0 if segment.endswith("_right") else -1.0
     alignment = calibration.alignments.get(segment) if calibration else None

@@ -86,7 +86,7 @@ def _repetition(view: View, legs: list[list[int]]) -> Repetition:
 
 
 def way(view: View, a: int, b: int) -> float:
-    """Return the angle between two moments, rad: tilt against gravity and turn about the vertical together."""
+    """Return the angle between two moments, rad: tilt against gravity and turn about the vertical."""
     up = view.signals.up
     tilt = np.arccos(np.clip((up[a] * up[b]).sum(), -1.0, 1.0))
     return float(np.hypot(tilt, view.features[b, 3] - view.features[a, 3]))

@@ -24,7 +24,7 @@ from poise.samples import ImuBatch
 from poise.skeleton import spoken
 
 LEAST_QUALITY: Final = 0.25
-"""A bout of less is not counted. The highest quality that 252 trials of sitting people reach is below 0.05."""
+"""A bout of less is not counted. 252 trials of people sitting stay below 0.05."""
 LIVE_S: Final = 300.0
 """Live counting keeps the newest five minutes: longer than any set that is counted in repetitions."""
 _ALIKE: Final = 0.6
@@ -125,8 +125,9 @@ def _agreed(clear: list[View]) -> tuple[View, float]:
     near = [view for view in clear if view.score >= _ALIKE * best.score and _same_time(view, best)]
     votes: dict[int, float] = {}
     for view in near:
-        votes[view.bout.count] = votes.get(view.bout.count, 0.0) + view.score
-    winner = max(votes, key=lambda count: (votes[count], count == best.bout.count))
+        votes[view.bout.count] = votes.get(view.bout.count, 0.0) + view.bout.quality
+    # Of counts with about as many votes the least: getting ready looks like one more, never like one less.
+    winner = min(count for count, vote in votes.items() if vote >= 0.8 * max(votes.values()))
     chosen = max((view for view in near if view.bout.count == winner), key=lambda view: view.score)
     agreeing = sum(view.score for view in near if abs(view.bout.count - winner) <= 1)
     return chosen, agreeing / sum(view.score for view in near)

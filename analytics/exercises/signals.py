@@ -1,8 +1,8 @@
 """What an exercise looks like to each sensor: tilt, turning about the vertical, at 25 moments a second.
 
 Tilt comes from the orientation filter and does not drift. Turning is the angular rate about the vertical,
-integrated over the exercise after the gyroscope's rest value is taken off: good for seconds to a minute, which
-is what a repetition or a hold needs.
+integrated over the exercise after the gyroscope's rest value is taken off: good for seconds to a minute,
+which is what a repetition or a hold needs.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

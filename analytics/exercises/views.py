@@ -43,7 +43,7 @@ class View:
     def score(self) -> float:
         """For choosing among views: sure, many, and large enough to stand out."""
         large = self.bout.size / (self.bout.size + 0.10)
-        return self.bout.quality * large * float(np.log2(1 + self.bout.count))
+        return self.bout.quality * large * float(np.log2(max(2, self.bout.count - 1)))
 
 
 def trunk_of(found: Mapping[str, Signals], segment: str) -> str | None:
@@ -103,9 +103,7 @@ def _seen(segment: str, signals: Signals, features: Floats, direction: Floats) -
     return max(views, key=lambda view: view.score, default=None)
 
 
-def _features(
-    found: Mapping[str, Signals], segment: str, calibration: Calibration | None
-) -> list[Floats]:
+def _features(found: Mapping[str, Signals], segment: str, calibration: Calibration | None) -> list[Floats]:
     """Return the views' features: the sensor's own, and against the trunk where one is worn."""
     signals = found[segment]
     trunk = trunk_of(found, segment)
@@ -132,7 +130,7 @@ def _directions(features: Floats) -> list[Floats]:
     speed = np.diff(features, axis=0) * RATE_HZ
     quick = smoothed((speed**2).sum(axis=1), 1.0)
     calm = speed / np.sqrt(quick + np.median(quick) + 1e-6)[:, None]
-    return [*_principal(speed)[:2], *_principal(calm)[:2], np.array([0.0, 0.0, 0.0, 1.0])]
+    return [*_principal(speed)[:2], _principal(calm)[0], np.array([0.0, 0.0, 0.0, 1.0])]
 
 
 def _principal(rows: Floats) -> Floats:
