@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from analytics.motion.grid import Grid
 from analytics.motion.heading import from_segment, heading, heading_between, turned_since, wrapped
 from analytics.motion.moments import Moments
 from analytics.motion.orientation import up_in_sensor
 from analytics.motion.relative import RelativeHeadings, Turns, protracted
 from analytics.state import restore, save
+from device.wearer import Wearer, parse_script
 from poise.calibration import Alignment
+from poise.results import GRID_US
 
 SEGMENTS = ("head", "lumbar", "scapula_left", "scapula_right", "t4")
 MOUNTS = dict(zip(SEGMENTS, Rotation.random(len(SEGMENTS), random_state=3), strict=True))
@@ -22,6 +25,7 @@ ALIGNMENTS = {
     for name, mount in MOUNTS.items()
 }
 FIRST = 17_900_000_040
+START_US = 1_790_000_000_000_000
 DEG = np.pi / 180
 
 
@@ -215,3 +219,22 @@ def test_what_is_not_worn_is_not_given_and_absurd_values_are_unseen(worn):
     rest = (some.rate, some.force, some.shake)
     absurd = Moments(some.frames + 30, SEGMENTS, some.q_earth_from_sensor * np.inf, some.up * 1e300, *rest)
     assert np.isnan(RelativeHeadings(ALIGNMENTS).update(absurd).angle).all()
+
+
+def test_the_simulated_wearer_turns_and_rounds_with_the_signs_of_the_page():
+    script = parse_script(
+        "upright 40 s\nturn head left 12 s by 50 deg\nupright 20 s\nrounded shoulders both 30 s\n"
+    )
+    wearer = Wearer(script, seed=5, segments=("head", "t4", "scapula_left", "scapula_right"), rate_hz=50.0)
+    grid = Grid()
+    grid.add([samples for m in wearer.to_messages(START_US, "s", 100.0) for samples in m.batches])
+    headings = RelativeHeadings(wearer.true_calibration(START_US).alignments)
+    seen = grid.moments(everything=True)
+    turns, t_s = headings.update(seen), (seen.frames * GRID_US - START_US) / 1e6
+    neck = np.degrees(turns.angle[:, turns.names.index("neck_rotation")])
+    assert 42 < np.nanmax(neck[(t_s > 40) & (t_s < 52)]) - np.nanmedian(neck[(t_s > 30) & (t_s < 39)]) < 58
+    for side in ("left", "right"):
+        forward = np.degrees(turns.angle[:, turns.names.index(f"protraction_{side}")])
+        assert np.nanmedian(forward[(t_s > 85) & (t_s < 97)]) - np.nanmedian(
+            forward[(t_s > 55) & (t_s < 68)]
+        ) > 6
