@@ -21,7 +21,7 @@ import exposure_oracle as oracle
 
 from analytics.exposure.counts import Counts, merged
 from analytics.exposure.figures import angle_percentiles, rate_percentiles, rula, seen_s, zones_s
-from analytics.exposure.streams import streams
+from analytics.exposure.streams import StreamAngles, streams
 from analytics.exposure.tracker import ExposureTracker
 from analytics.pipeline import Pipeline
 from analytics.posture.rules import Worn
@@ -80,7 +80,12 @@ def measured(wearer: Wearer, truth: Truth) -> Frames:
     frames = np.concatenate([part.t_us for part in parts]) // GRID_US
     sagittal, frontal = (np.concatenate([getattr(p, n) for p in parts]) for n in ("sagittal", "frontal"))
     worn = Worn({name: i for i, name in enumerate(segments)}, {})
-    return frames, streams(sagittal, frontal, worn), doing(truth, frames)
+    return frames, by_name(streams(sagittal, frontal, worn)), doing(truth, frames)
+
+
+def by_name(angles: StreamAngles) -> dict[str, Floats]:
+    """Return the streams by name."""
+    return dict(zip(angles.names, angles.values, strict=True))
 
 
 def true(wearer: Wearer, truth: Truth, frames: Int64s) -> Frames:
@@ -93,7 +98,7 @@ def true(wearer: Wearer, truth: Truth, frames: Int64s) -> Frames:
     )
     return (
         frames,
-        streams(sagittal, frontal, Worn({n: i for i, n in enumerate(names)}, {})),
+        by_name(streams(sagittal, frontal, Worn({n: i for i, n in enumerate(names)}, {}))),
         doing(truth, frames),
     )
 
@@ -174,11 +179,11 @@ def counted(given: Frames, portion: int) -> Counts:
     return merged(row.counts for row in rows.values())
 
 
-def portions(given: Frames, portion: int) -> list[Frames]:
+def portions(given: Frames, portion: int) -> list[tuple[Int64s, StreamAngles, np.ndarray]]:
     """Cut frames into portions."""
     frames, angles, did = given
     cuts = [slice(i, i + portion) for i in range(0, len(frames), portion)]
-    return [(frames[c], {n: a[c] for n, a in angles.items()}, did[c]) for c in cuts]
+    return [(frames[c], StreamAngles.of({n: a[c] for n, a in angles.items()}), did[c]) for c in cuts]
 
 
 def apart(one: float | Counter, other: float | Counter) -> float:
@@ -204,7 +209,7 @@ def cost(given: Frames) -> None:
     for portion in (10, 600, 36_000):
         parts = portions(given, portion)
 
-        def work(parts: list[Frames] = parts) -> None:
+        def work(parts: list[tuple[Int64s, StreamAngles, np.ndarray]] = parts) -> None:
             tracker = ExposureTracker(START_US)
             for part in parts:
                 tracker.update(*part)

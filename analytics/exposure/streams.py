@@ -5,14 +5,16 @@ sums of whole numbers do not depend on the order, so that merging is addition an
 input gives the same bits.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics.posture.rules import Worn
-from poise.samples import Floats
+from poise.samples import Floats, Int64s
 from poise.skeleton import SCAPULAE, Segment
 
 Centidegrees = NDArray[np.int16]
@@ -43,55 +45,109 @@ _ARMS: Final = (Segment.UPPER_ARM_LEFT, Segment.UPPER_ARM_RIGHT)
 _LIMIT: Final = 18000
 
 
-def streams(sagittal: Floats, frontal: Floats, worn: Worn) -> dict[str, Floats]:
-    """Return the streams (n,) rad that can be had from what is worn; NaN where unseen.
+@dataclass(frozen=True, slots=True)
+class StreamAngles:
+    """Streams at consecutive frames.
+
+    Attributes:
+        names: (k,) in the order of `STREAMS`.
+        values: (k, n) rad, NaN where unseen.
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+
+    @classmethod
+    def of(cls, angles: Mapping[str, Floats]) -> "StreamAngles":
+        """Put streams (n,) together; names that are no stream are left out."""
+        names = tuple(name for name in STREAMS if name in angles)
+        n = len(next(iter(angles.values()), ()))
+        return cls(names, np.array([angles[name] for name in names]).reshape(len(names), n))
+
+
+def streams(sagittal: Floats, frontal: Floats, worn: Worn) -> StreamAngles:
+    """Return the streams that can be had from what is worn.
 
     Args:
-        sagittal: (n, m) rad, forward of the person's upright positive.
+        sagittal: (n, m) rad, forward of the person's upright positive; NaN where unseen.
         frontal: (n, m) rad, to the person's right positive.
         worn: what the columns are.
     """
-    at = worn.columns
-    trunk = next((s for s in (worn.trunk, Segment.LUMBAR) if s in at), None)
-    base = at[trunk] if trunk else None
-    found: dict[str, Floats] = {}
-    for name in (Segment.HEAD, Segment.C7):
+    names, plus, minus, arms = _rows(tuple(worn.columns.items()), sagittal.shape[1])
+    both = np.concatenate([sagittal.T, frontal.T, np.zeros((1, len(sagittal)))])
+    values: Floats = both[plus] - both[minus]
+    for i in arms:
+        values[i] = np.arccos(np.cos(both[plus[i]]) * np.cos(both[minus[i]]))
+    return StreamAngles(names, values)
+
+
+@lru_cache(maxsize=64)
+def _rows(
+    columns: tuple[tuple[str, int], ...], m: int
+) -> tuple[tuple[str, ...], Int64s, Int64s, tuple[int, ...]]:
+    """Return the streams' names, the rows each is the difference of, and which of them are arms.
+
+    Rows: m sagittal, m frontal, then zeros. It is the same for every update of a run, and is looked up once.
+    """
+    pairs = _pairs(Worn(dict(columns), {}))
+    names = tuple(name for name in STREAMS if name in pairs)
+    plus, minus = (
+        np.array([2 * m if pairs[name][i] == _ZERO else _row(pairs[name][i], m) for name in names], np.int64)
+        for i in (0, 1)
+    )
+    return names, plus, minus, tuple(i for i, name in enumerate(names) if name.startswith("arm_"))
+
+
+def _row(column: "_Column", m: int) -> int:
+    sagittal, number = column
+    return number if sagittal else m + number
+
+
+_Column: TypeAlias = tuple[bool, int]
+"""Whether it is a sagittal one, and its number; `_ZERO` is a column of zeros."""
+_ZERO: Final = (True, -1)
+
+
+def _pairs(worn: Worn) -> dict[str, tuple[_Column, _Column]]:
+    """Return by stream the column that it is, and the one that is taken away."""
+    at: dict[str, int] = {str(name): column for name, column in worn.columns.items()}
+    trunk = next((str(s) for s in (worn.trunk, Segment.LUMBAR) if s in at), None)
+    found: dict[str, tuple[_Column, _Column]] = {}
+    for name in ("head", "c7"):
         if name in at:
-            found[str(name)] = sagittal[:, at[name]]
-    if base is not None:
-        found |= {"trunk": sagittal[:, base], "side_bend": frontal[:, base]}
-        found |= _against(sagittal, frontal, worn, base)
+            found[name] = (True, at[name]), _ZERO
+    if trunk:
+        found |= {"trunk": ((True, at[trunk]), _ZERO), "side_bend": ((False, at[trunk]), _ZERO)}
+    if worn.trunk:
+        found |= _against(at, at[worn.trunk], neck=worn.thorax is not None)
     for arm in _ARMS:
         if arm in at:
             side = arm.removeprefix("upper_arm_")
-            upright = np.cos(sagittal[:, at[arm]]) * np.cos(frontal[:, at[arm]])
-            found[f"arm_{side}"] = np.arccos(upright)
+            found[f"arm_{side}"] = (True, at[arm]), (False, at[arm])
     return found
 
 
-def _against(sagittal: Floats, frontal: Floats, worn: Worn, base: int) -> dict[str, Floats]:
-    """Return the angles against the thorax; without one C7 stands in for it."""
-    at, found = worn.columns, {}
-    neck_base = worn.thorax or (Segment.C7 if Segment.C7 in at else None)
-    if Segment.HEAD in at and neck_base:
-        found["head_relative"] = sagittal[:, at[Segment.HEAD]] - sagittal[:, at[neck_base]]
-        found["head_side"] = frontal[:, at[Segment.HEAD]] - frontal[:, at[neck_base]]
-    if Segment.C7 in at and worn.thorax:
-        found["neck"] = sagittal[:, at[Segment.C7]] - sagittal[:, at[worn.thorax]]
-    for scapula in SCAPULAE if worn.trunk else ():
+def _against(at: Mapping[str, int], base: int, *, neck: bool) -> dict[str, tuple[_Column, _Column]]:
+    """Return what is taken against the thorax; without one C7 stands in for it."""
+    found: dict[str, tuple[_Column, _Column]] = {}
+    if "head" in at:
+        found["head_relative"] = (True, at["head"]), (True, base)
+        found["head_side"] = (False, at["head"]), (False, base)
+    if "c7" in at and neck:
+        found["neck"] = (True, at["c7"]), (True, base)
+    for scapula in SCAPULAE:
         if scapula in at:
             side = scapula.removeprefix("scapula_")
-            # The lateral side of the left shoulder blade goes up when it tilts to the right, and vice versa.
-            sign = 1.0 if side == "left" else -1.0
-            found[f"shoulder_{side}"] = sagittal[:, at[scapula]] - sagittal[:, base]
-            found[f"raise_{side}"] = sign * (frontal[:, at[scapula]] - frontal[:, base])
+            blade, trunk = (False, at[scapula]), (False, base)
+            found[f"shoulder_{side}"] = (True, at[scapula]), (True, base)
+            # The outer edge of the left shoulder blade goes up when it tilts to the right, and vice versa.
+            found[f"raise_{side}"] = (blade, trunk) if side == "left" else (trunk, blade)
     return found
 
 
-def centidegrees(angles: Mapping[str, Floats], names: Sequence[str]) -> Centidegrees:
-    """Return (k, n) whole hundredths of a degree; NaN and what no body does (beyond 180°) is `UNSEEN`."""
-    values = np.array([angles[name] for name in names])
-    values *= 18000 / np.pi
+def centidegrees(angles: Floats) -> Centidegrees:
+    """Return whole hundredths of a degree; NaN and what no body does (beyond 180°) is `UNSEEN`."""
+    values = angles * (18000 / np.pi)
     with np.errstate(invalid="ignore"):
         values[~(np.abs(values) <= _LIMIT)] = UNSEEN
     whole: Centidegrees = np.rint(values, out=values).astype(np.int16)

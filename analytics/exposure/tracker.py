@@ -5,7 +5,6 @@ the UTC grid, everything counted is a whole number, and what reaches over the en
 exactly. So any chunking of the input gives the same rows.
 """
 
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final
 
@@ -25,10 +24,10 @@ from analytics.exposure.counts import (
 from analytics.exposure.cycles import CYCLIC, Swings
 from analytics.exposure.rula import neck_scores, trunk_scores
 from analytics.exposure.stillness import KEPT_S, SETTLED_S, Breaks, Shifts, Stillness, second_means
-from analytics.exposure.streams import STREAMS, UNSEEN, Centidegrees, centidegrees
+from analytics.exposure.streams import STREAMS, UNSEEN, Centidegrees, StreamAngles, centidegrees
 from analytics.exposure.variation import Variation
 from poise.results import ACTIVITIES, GRID_US, JUDGED, QUARTER_S, Activity
-from poise.samples import Bools, Floats, Int64s
+from poise.samples import Bools, Int64s
 
 BLOCK: Final = 300
 """Frames that are counted at once: 30 s."""
@@ -61,25 +60,24 @@ class ExposureTracker:
         self._newest = -1
         self._begin(-1)
 
-    def update(
-        self, frames: Int64s, angles: Mapping[str, Floats], activity: NDArray[np.int8] | None = None
-    ) -> None:
+    def update(self, frames: Int64s, angles: StreamAngles, activity: NDArray[np.int8] | None = None) -> None:
         """Take frames.
 
         Args:
             frames: (n,) int64 grid indices (UTC µs / 100,000), increasing.
-            angles: (n,) rad by name of `STREAMS`; NaN where unseen, other names are passed over.
+            angles: the streams at these frames (`streams.streams`).
             activity: (n,) int8 indices into `ACTIVITIES`; unknown without it.
         """
         if len(frames) == 0:
             return
-        names = tuple(name for name in STREAMS if name in angles)
-        if not set(names) <= set(self._streams):
+        names = angles.names
+        if names != self._streams and not set(names) <= set(self._streams):
             self._rename(tuple(name for name in STREAMS if name in names or name in self._streams))
-        angle = centidegrees(angles, names) if names else np.zeros((0, len(frames)), np.int16)
+        angle = centidegrees(angles.values)
         if names != self._streams:
             full = np.full((len(self._streams), len(frames)), UNSEEN, np.int16)
-            full[[self._streams.index(name) for name in names]] = angle
+            if names:
+                full[[self._streams.index(name) for name in names]] = angle
             angle = full
         doing = np.zeros(len(frames), np.int8) if activity is None else activity
         if int(frames[0]) <= self._newest:

@@ -23,7 +23,7 @@ from analytics.exposure.figures import (
     zones_s,
 )
 from analytics.exposure.muscles import Muscle, muscle_loads
-from analytics.exposure.streams import streams, unseen_exposure
+from analytics.exposure.streams import StreamAngles, streams, unseen_exposure
 from analytics.exposure.tracker import ExposureTracker
 from analytics.posture.rules import Worn
 from analytics.state import restore, save
@@ -68,7 +68,8 @@ def track(frames, angles, doing, cuts=(), *, settled_only=False):
     """Return the rows by quarter when the frames come in portions, with a restored state in between."""
     tracker, rows = ExposureTracker(7), {}
     for i, j in zip([0, *cuts], [*cuts, len(frames)], strict=True):
-        tracker.update(frames[i:j], {name: a[i:j] for name, a in angles.items()}, doing[i:j])
+        part = StreamAngles.of({name: a[i:j] for name, a in angles.items()})
+        tracker.update(frames[i:j], part, doing[i:j])
         if i % 3 == 0:
             new = {row.quarter_s: row for row in tracker.quarters(settled_only=settled_only)}
             assert not (settled_only and new.keys() & rows.keys())
@@ -153,15 +154,17 @@ def test_live_portions_of_a_second_give_the_same_rows():
 def test_streams_that_join_later_and_bad_data_do_no_harm():
     frames, angles, doing = day(3, 6000)
     tracker = ExposureTracker(7)
-    tracker.update(frames[:3010], {"c7": angles["c7"][:3010], "no stream": angles["c7"][:3010]}, doing[:3010])
-    tracker.update(frames[3010:], {name: a[3010:] for name, a in angles.items()}, doing[3010:])
+    only = StreamAngles.of({"c7": angles["c7"][:3010], "no stream": angles["c7"][:3010]})
+    tracker.update(frames[:3010], only, doing[:3010])
+    more = StreamAngles.of({name: a[3010:] for name, a in angles.items()})
+    tracker.update(frames[3010:], more, doing[3010:])
     late = {name: np.where(np.arange(len(frames)) < 3010, np.nan, a) for name, a in angles.items()}
     expected = track(frames, late | {"c7": angles["c7"]}, doing)
     assert {row.quarter_s: row for row in tracker.finish()} == expected
     odd = ExposureTracker(7)
-    odd.update(frames[:4], {"c7": np.array([np.nan, np.inf, -1e300, 4.0])})
-    odd.update(frames[:4], {"c7": np.zeros(4)})
-    odd.update(frames[:1] + 10**9, {})
+    odd.update(frames[:4], StreamAngles.of({"c7": np.array([np.nan, np.inf, -1e300, 4.0])}))
+    odd.update(frames[:4], StreamAngles.of({"c7": np.zeros(4)}))
+    odd.update(frames[:1] + 10**9, StreamAngles.of({}))
     counted = merged(row.counts for row in odd.finish())
     assert (odd.late, seen_s(counted, "c7"), counted.judged, counted.activity.sum()) == (4, 0.0, 0, 5)
 
@@ -293,12 +296,13 @@ def test_streams_from_what_is_worn():
     columns = {"c7": 0, "head": 1, "scapula_left": 2, "scapula_right": 3, "upper_arm_left": 4}
     sagittal = np.radians([[10.0, 30.0, 22.0, 10.0, -60.0]])
     frontal = np.radians([[2.0, 5.0, 8.0, -4.0, 0.0]])
-    found = {
-        k: round(float(np.degrees(v[0])), 6) for k, v in streams(sagittal, frontal, Worn(columns, {})).items()
-    }
+    made = streams(sagittal, frontal, Worn(columns, {}))
+    found = dict(zip(made.names, np.degrees(made.values[:, 0]).round(6).tolist(), strict=True))
     assert found == {
         "head": 30, "c7": 10, "trunk": 10, "side_bend": 2, "head_relative": 20, "head_side": 3,
         "shoulder_left": 12, "raise_left": 6, "shoulder_right": 0, "raise_right": 6, "arm_left": 60,
     }  # fmt: skip
-    assert streams(sagittal[:, :1], frontal[:, :1], Worn({}, {})) == {}
+    lower = streams(sagittal[:, :1], frontal[:, :1], Worn({"lumbar": 0}, {}))
+    assert (lower.names, lower.values[1, 0]) == (("trunk", "side_bend"), frontal[0, 0])
+    assert streams(sagittal, frontal, Worn({}, {})).values.shape == (0, 1)
     assert [len(unseen_exposure(Worn(worn, {}))) for worn in ({}, columns)] == [6, 2]
