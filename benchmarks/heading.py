@@ -7,20 +7,22 @@ optical truth (BROAD), for how fast one heading drifts. Rival: the uncorrected d
 from the same first anchor on.
 """
 
+import sys
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial.transform import Rotation
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+import full_body as person
 from vqf import VQF
 
 from analytics.motion.grid import Grid
-from analytics.motion.heading import from_segment, heading, wrapped
+from analytics.motion.heading import wrapped
 from analytics.motion.joints import TURNING_JOINTS
 from analytics.motion.moments import Moments
 from analytics.motion.offsets import UNIT, Offsets
-from analytics.motion.orientation import up_in_sensor
 from analytics.motion.relative import RelativeHeadings
 from device.wearer import Wearer
 from device.wearer.kinematics import Skeleton
@@ -42,17 +44,6 @@ TURNED = {
     "protraction_right": ("scapula_right", "t4", 1),
     "trunk_twist": ("t4", "lumbar", 1),
 }
-STAND_IN = {
-    "head": "head",
-    "upper_back": "t4",
-    "lower_back": "lumbar",
-    "upper_arm_left": "scapula_left",
-    "upper_arm_right": "scapula_right",
-}
-"""The real person wore no sensors on the shoulder blades; the upper arms stand in for them, and turn
-further."""
-
-
 COLUMNS = ("rms", "95 % below", "sigma", "uncorrected", "in 2 sigma", "age 95 %, s")
 
 
@@ -139,32 +130,6 @@ def turn_column(q_earth_from_sensor: Floats, column: int, angle: Floats) -> None
     q_earth_from_sensor[:, column] = np.stack(turned, axis=1)
 
 
-def real_person() -> dict[str, Score]:
-    """Score the hundred seconds of one real person; the first three seconds are taken for upright."""
-    grid, reference, alignments = Grid(), {}, {}
-    with np.load(DATA / "full_body" / "qmt_full_body.npz") as data:
-        for place, segment in STAND_IN.items():
-            acc, gyr, quat = (data[f"{place}/{kind}"].astype(float) for kind in ("acc", "gyr", "quat"))
-            samples = batch(segment, acc, gyr, 100.0)
-            grid.add([samples])
-            up = up_in_sensor(VQF(0.01).updateBatch(samples.gyr_si.copy(), samples.acc_si.copy())["quat6D"])
-            maker = Rotation.from_quat(quat, scalar_first=True)
-            # The maker's sensor axes are not those of its accelerometer: up, seen in both, tells the turn.
-            between, _ = Rotation.align_vectors(maker.inv().apply([0.0, 0.0, 1.0]), up)
-            reference[segment] = maker * between
-            upright = reference[segment][:300].mean().inv().as_quat(scalar_first=True)
-            alignments[segment] = Alignment(segment, tuple(upright.tolist()), 0.0)
-    moments = grid.moments(everything=True)
-    rows = np.minimum((moments.frames * GRID_US - START_US) // 10_000, len(quat) - 1)
-    true = {
-        name: heading(
-            from_segment(turned[rows].as_quat(scalar_first=True), alignments[name].q_sensor_from_segment)
-        )
-        for name, turned in reference.items()
-    }
-    return scores(moments, alignments, true)
-
-
 def batch(segment: str, acc: Floats, gyr: Floats, rate_hz: float) -> ImuBatch:
     """Return samples as a sensor sends them."""
     period_ns = round(1e9 / rate_hz)
@@ -239,9 +204,9 @@ def main() -> None:
     for seed, (plain, looking) in zip(SEEDS, runs, strict=True):
         show(f"desk, 1 h, seed {seed}", plain)
         show("  with more screens", {"neck_rotation": looking})
-    person, trials = DATA / "full_body" / "qmt_full_body.npz", sorted((DATA / "broad").glob("*.npz"))
-    if person.is_file():
-        show("full_body, 100 s", real_person())
+    trials = sorted((DATA / "broad").glob("*.npz"))
+    if person.FILE.is_file():
+        show("full_body, 100 s", scores(*person.load()))
     else:
         print("left out: the real person is not beside the project (shared/data/full_body)")
     lags = "".join(f"{f'{lag} s':>9}" for lag in LAGS_S)

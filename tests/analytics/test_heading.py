@@ -4,8 +4,10 @@ chunks."""
 from collections.abc import Sequence
 from itertools import pairwise
 
+import full_body
 import numpy as np
 import pytest
+import sitting_recordings
 from scipy.spatial.transform import Rotation
 
 from analytics.motion.grid import Grid
@@ -27,6 +29,12 @@ ALIGNMENTS = {
 FIRST = 17_900_000_040
 START_US = 1_790_000_000_000_000
 DEG = np.pi / 180
+TURNED = {
+    "neck_rotation": ("head", "t4", 1),
+    "protraction_left": ("scapula_left", "t4", -1),
+    "protraction_right": ("scapula_right", "t4", 1),
+    "trunk_twist": ("t4", "lumbar", 1),
+}
 
 
 def moments(angles: dict[str, np.ndarray], drift: dict[str, np.ndarray] | None = None) -> Moments:
@@ -84,14 +92,8 @@ def run(whole: Moments, cuts: Sequence[int] = (), **options: bool) -> Turns:
 
 def truth(angles: dict[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
     """Return (n, p) degrees by the signs of docs/frames.md."""
-    turned = {
-        "neck_rotation": ("head", "t4", 1),
-        "protraction_left": ("scapula_left", "t4", -1),
-        "protraction_right": ("scapula_right", "t4", 1),
-        "trunk_twist": ("t4", "lumbar", 1),
-    }
     columns = (
-        sign * (angles[one][:, 0] - angles[two][:, 0]) for one, two, sign in (turned[n] for n in names)
+        sign * (angles[one][:, 0] - angles[two][:, 0]) for one, two, sign in (TURNED[n] for n in names)
     )
     return np.stack(list(columns), axis=1)
 
@@ -235,6 +237,22 @@ def test_the_simulated_wearer_turns_and_rounds_with_the_signs_of_the_page():
     assert 42 < np.nanmax(neck[(t_s > 40) & (t_s < 52)]) - np.nanmedian(neck[(t_s > 30) & (t_s < 39)]) < 58
     for side in ("left", "right"):
         forward = np.degrees(turns.angle[:, turns.names.index(f"protraction_{side}")])
-        assert np.nanmedian(forward[(t_s > 85) & (t_s < 97)]) - np.nanmedian(
-            forward[(t_s > 55) & (t_s < 68)]
-        ) > 6
+        assert (
+            np.nanmedian(forward[(t_s > 85) & (t_s < 97)]) - np.nanmedian(forward[(t_s > 55) & (t_s < 68)])
+            > 6
+        )
+
+
+@pytest.mark.recordings
+def test_a_real_person_stays_within_the_uncertainty():
+    sitting_recordings.require()
+    person = full_body.load()
+    headings = RelativeHeadings(person.alignments)
+    found = headings.update(person.moments)
+    for column, name in enumerate(headings.names):
+        one, other, sign = TURNED[name]
+        error = wrapped(found.angle[:, column] - sign * (person.headings[one] - person.headings[other]))
+        seen = np.isfinite(error)
+        assert seen.mean() > 0.8
+        assert np.mean(np.abs(error[seen]) <= 2 * found.sigma[seen, column]) >= 0.95
+        assert np.degrees(np.sqrt(np.mean(error[seen] ** 2))) < 10
