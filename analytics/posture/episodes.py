@@ -112,6 +112,7 @@ class EpisodeTracker:
         self._dwell, self._recover = max(1, frames_of(plan.dwell_s)), frames_of(plan.recover_s)
         self._run_us, self._calibration = run_us, calibration
         self._spell: _Spell | None = None
+        self._ended = -(2**62)
         self.quarters: dict[int, int] = {}
 
     @property
@@ -120,7 +121,12 @@ class EpisodeTracker:
         return self._spell is None
 
     def update(
-        self, frames: Int64s, held: Bools, deviation: Deviation, activity: Activities | None = None
+        self,
+        frames: Int64s,
+        held: Bools,
+        deviation: Deviation,
+        activity: Activities | None = None,
+        leads: Int64s | None = None,
     ) -> list[Episode]:
         """Take new frames and return the episodes that began, changed or ended, newest state.
 
@@ -129,6 +135,8 @@ class EpisodeTracker:
             held: (n,) bool, the rule holds and is seen.
             deviation: its angle (n,), NaN where unseen, and what it rests on.
             activity: (n,) indices into ACTIVITIES, None where nothing is known of it.
+            leads: (n,) frames right before each in which the rule was on but not judged. A walk is known
+                to be over some seconds late: what begins here began with them.
         """
         changed: list[Episode] = []
         there = np.isfinite(deviation.excess)
@@ -140,6 +148,11 @@ class EpisodeTracker:
             changed += self._close(first)
             if self._spell is None:
                 self._spell, told = _Spell(first, first, deviation.sensors, deviation.remarks), int(piece[0])
+                if leads is not None:
+                    self._spell.since = max(
+                        0, min(int(leads[piece[0]]), first - self._ended - self._recover - 1)
+                    )
+                    self._spell.start -= self._spell.since
             micro = np.rint(deviation.angle[piece] * _MICRO).astype(np.int64)
             doing = None if activity is None else activity[piece]
             spell, end = self._spell, int(piece[-1]) + 1
@@ -182,7 +195,7 @@ class EpisodeTracker:
         spell = self._spell
         if spell is None or (now is not None and now - spell.last <= self._recover):
             return []
-        self._spell = None
+        self._spell, self._ended = None, spell.last
         if spell.detected is None:
             return []
         for quarter, count in spell.quarters.items():

@@ -50,3 +50,34 @@ class Hysteresis:
         on = np.where(latest >= 0, np.take_along_axis(up, np.maximum(latest, 0), axis=0), self._on)
         self._on, self._seen = on[-1].copy(), last[-1].copy()
         return np.asarray(on, np.bool_)
+
+
+class Leads:
+    """How long each rule had been on, though not judged, right before a frame."""
+
+    def __init__(self, columns: int, most: int) -> None:
+        """Count up to `most` frames."""
+        self._most = most
+        self._count = np.zeros(columns, np.int64)
+        self._last = _NEVER
+
+    def update(self, frames: Int64s, passed: Bools) -> Int64s | None:
+        """Return (n, k) frames right before each, without a hole, that were passed over; None for none.
+
+        Args:
+            frames: (n,) grid indices, increasing.
+            passed: (n, k) bool, the rule is on and seen in this frame, and not judged.
+        """
+        last, self._last = self._last, int(frames[-1])
+        if not (self._count.any() or passed.any()):
+            return None
+        rows = np.arange(1, len(frames) + 1)[:, None]
+        fresh = np.diff(frames, prepend=last)[:, None] != 1
+        # After how many rows counting began anew; -1 where it goes on from the frames before.
+        began = np.maximum.accumulate(np.where(passed, np.where(fresh, rows - 1, -1), rows), axis=0)
+        counts = np.where(began >= 0, rows - began, rows + self._count)
+        if fresh[0, 0]:
+            self._count = np.zeros_like(self._count)
+        before = np.concatenate([self._count[None], counts[:-1]])
+        self._count = np.minimum(counts[-1], self._most)
+        return np.minimum(np.where(fresh, 0, before), self._most)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from analytics.posture.episodes import Activities, EpisodeTracker, frames_of, judged_in
-from analytics.posture.hysteresis import Hysteresis
+from analytics.posture.hysteresis import Hysteresis, Leads
 from analytics.posture.plan import Plan
 from analytics.posture.rules import KINDS, deviations
 from analytics.posture.worn import Deviation, Worn
@@ -48,6 +48,7 @@ class Judge:
         self._hysteresis = Hysteresis(len(KINDS), release, recover)
         self._absent, self._patience = frames_of(plan.absent_s), frames_of(plan.moving_s)
         self._calm: int | None = None
+        self._leads = Leads(len(KINDS), self._patience)
         self._seen: dict[str, int] = {}
         self._trackers: dict[Kind, EpisodeTracker] = {}
 
@@ -75,9 +76,11 @@ class Judge:
             doing = None if activity is None else activity[rows]
             found = deviations(sagittal[rows], frontal[rows], there, self._plan)
             held[rows] = self._held(frames[rows], found)
+            leads = None
             if judged is not None:
+                leads = self._leads.update(frames[rows], held[rows] & ~judged[rows, None])
                 held[rows] &= judged[rows, None]
-            for episode in self._track(frames[rows], found, held[rows], doing):
+            for episode in self._track(frames[rows], found, held[rows], doing, leads):
                 episodes[episode.id] = episode
         return Judged(held, tuple(episodes.values()))
 
@@ -132,7 +135,12 @@ class Judge:
         return on
 
     def _track(
-        self, frames: Int64s, found: list[Deviation], held: Bools, activity: Activities | None
+        self,
+        frames: Int64s,
+        found: list[Deviation],
+        held: Bools,
+        activity: Activities | None,
+        leads: Int64s | None,
     ) -> Iterator[Episode]:
         any_held = set(np.flatnonzero(held.any(axis=0)).tolist())
         judged = {deviation.kind: deviation for deviation in found}
@@ -144,7 +152,8 @@ class Judge:
                 tracker = EpisodeTracker(kind, self._plan, self._run_us, self._calibration)
                 self._trackers[kind] = tracker
             deviation = judged.get(kind) or _unseen(kind, len(frames))
-            yield from tracker.update(frames, held[:, column], deviation, activity)
+            lead = None if leads is None else leads[:, column]
+            yield from tracker.update(frames, held[:, column], deviation, activity, lead)
 
 
 def _unseen(kind: Kind, n: int) -> Deviation:

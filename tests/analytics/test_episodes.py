@@ -45,25 +45,32 @@ def oracle(frames, degrees, activity):
     on, seen_at, spell, found, calm = False, -(10**18), None, [], int(frames[0]) - 1
     seen_frames = [int(f) for f, d in zip(frames, degrees, strict=True) if not math.isnan(d)]
 
+    ended, lead, before = -(10**18), 0, -1
+
     def close():
         if spell and spell["detected"] is not None:
             found.append(spell)
+        return spell["last"] if spell else ended
 
     for frame, degree, act in zip(frames.tolist(), degrees, activity, strict=True):
         silent = frame - seen_at > RECOVER
+        lead, before = lead if frame == before + 1 else 0, frame
         calm = calm if act == MOVING else frame
         way = act == MOVING and frame - calm <= PATIENCE
         if math.isnan(degree):
-            on = on and not silent
+            on, lead = on and not silent, 0
             continue
         on = degree >= 10 or (on and not silent and degree >= 7)
         seen_at = frame
-        if not on or not (way or ACTIVITIES[act] in JUDGED):
+        passed = on and not (way or ACTIVITIES[act] in JUDGED)
+        if not on or passed:
+            lead = min(lead + 1, PATIENCE) if passed else 0
             continue
         if spell is None or frame - spell["last"] > RECOVER:
-            close()
-            spell = {"start": frame, "hits": [], "detected": None}
-        spell["last"] = frame
+            ended = close()
+            begun = max(frame - lead, min(frame, ended + RECOVER + 1))
+            spell = {"start": begun, "hits": [], "detected": None}
+        spell["last"], lead = frame, 0
         spell["hits"].append((frame, degree, act))
         lasted = frame - spell["start"] + 1
         if spell["detected"] is None and lasted >= DWELL and 2 * len(spell["hits"]) >= lasted:
@@ -173,6 +180,9 @@ def test_moving_into_a_posture_does_not_move_its_start():
     activity[95:130], sagittal[100:] = MOVING, 15.0
     (episode,) = judged(frames, sagittal, activity=activity, plan=Plan())[1]
     assert (episode.start_us, episode.activity) == ((FIRST + 100) * GRID_US, Activity.SITTING)
+    activity[60:130] = WALKING
+    (walked,) = judged(frames, sagittal, activity=activity, plan=Plan())[1]
+    assert (walked.start_us, walked.coverage) == (episode.start_us, 1.0), "a walk ends before one knows"
     activity[:] = MOVING
     assert judged(frames, sagittal, activity=activity, plan=Plan())[1] == []
 
