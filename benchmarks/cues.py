@@ -219,11 +219,11 @@ def table(model: str) -> dict[str, Floats]:
     found = {way: lives(way, model, Habits(), SEEDS) for way in WAYS}
     for way, days in found.items():
         (cues, bad), spans = days.mean(axis=0), [interval(column) for column in days.T]
-        spared = (found["no cue"][:, 1].mean() - bad) / cues if cues else float("nan")
+        spared = f"{(found['no cue'][:, 1].mean() - bad) / cues:8.1f} min" if cues else ""
         cells = [
             f"{mean:7.1f} ({a:5.1f} to {b:5.1f})" for mean, (a, b) in zip((cues, bad), spans, strict=True)
         ]
-        print(f"  {way:16} {cells[0]:27} {cells[1]:27} {spared:8.1f} min")
+        print(f"  {way:16} {cells[0]:27} {cells[1]:27} {spared}")
     return found
 
 
