@@ -2,9 +2,9 @@
 
 Forward means: at the top of the circle the hand moves forward, as a wheel does that rolls forward; for both
 arms. With the arm out to the side the hand's direction goes round a cone: its elevation is known from
-gravity, and how it swings about the vertical from the angular rate; a quarter of a circle lies between the two, and
-which one leads is the direction. In the great circle beside the body the arm simply turns about the line from
-one shoulder to the other. Neither needs a heading. A method of this project's own.
+gravity, and how it swings about the vertical from the angular rate; a quarter of a circle lies between the
+two, and which one leads is the direction. In the great circle beside the body the arm simply turns about the
+line from one shoulder to the other. Neither needs a heading. A method of this project's own.
 """
 
 from enum import StrEnum

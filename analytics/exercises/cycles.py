@@ -1,8 +1,8 @@
 """Movements there and back again, of whatever size and tempo: turning points, legs, bouts.
 
 A leg is the way between two turning points that lie further apart than a threshold. A bout is a row of
-legs of like size whose ends come back to the same two places. The threshold is not given: a ladder of them is tried,
-and the bout that repeats itself best wins. So amplitude, tempo, pauses and which side is rest do not matter.
+legs of like size whose ends come back to the same two places. The threshold is not given: a ladder of them
+is tried, and the bout that repeats itself best wins. So amplitude, tempo, pauses and which side is rest do not matter.
 Turning points above a threshold are those of rainflow counting (ASTM E1049); the rest is a project decision.
 """
 
@@ -72,7 +72,7 @@ def _falling(value: float, good: float, bad: float) -> float:
 
 
 def turning_points(x: Floats, threshold: float) -> Int64s:
-    """Return indices of alternating extremes of `x` (n,) that differ by `threshold` or more, ends included."""
+    """Return indices of alternating extremes of `x` (n,) that differ by `threshold` or more, with ends."""
     turns = np.flatnonzero(np.diff(np.sign(np.diff(x)) >= 0)) + 1
     candidates = np.concatenate([[0], turns, [len(x) - 1]])
     return candidates[_zigzag(x[candidates].tolist(), threshold)]

@@ -92,13 +92,11 @@ def _counted(
     if not watched and exercise is not None:
         return RepetitionSet(remarks=(exercise.unseen,))
     views = [view for name in watched if (view := segment_view(found, name, calibration))]
-    walks = walking(found)
-    steady = [_not_while(view, walks) for view in views]
-    clear = [view for view in steady if view and view.bout.quality >= LEAST_QUALITY]
-    if not clear:
-        on_foot = walks is not None and bool(walks.mean() > 0.3)
-        return RepetitionSet(remarks=(_nothing(on_foot=on_foot),))
-    chosen, agreement = _agreed(clear)
+    clear = [view for view in views if view.bout.quality >= LEAST_QUALITY]
+    steady = [_not_while(view, walking(found, view, told=exercise is not None)) for view in clear]
+    if not any(steady):
+        return RepetitionSet(remarks=(_nothing(on_foot=bool(clear)),))
+    chosen, agreement = _agreed([view for view in steady if view])
     twin = next((view for view in views if view.segment == _twin(chosen.segment)), None)
     return _described(found, chosen, twin, agreement, calibration, exercise)
 

@@ -17,8 +17,11 @@ TRUNK: Final = (Segment.T4, Segment.T12, Segment.C7, Segment.LUMBAR)
 """Against the first of these that is worn a limb's or the head's movement is seen."""
 GAIT_M_S2: Final = 1.0
 """Steps shake the trunk by 1.5 to 4 m/s² (rms); exercises of the arms by a few tenths. A project decision."""
-JOLT_M_S2: Final = 0.5
-"""Where no trunk sensor is worn: heel strikes on the arm, quicker than any exercise."""
+JOLT_M_S2: Final = 0.3
+LEAST_STEP_S: Final = 0.4
+LONGEST_STEP_S: Final = 0.75
+SWING_RAD: Final = np.radians(70.0)
+"""Where no trunk sensor is worn: heel strikes on an arm that swings once a step; decisions as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +143,20 @@ def _principal(rows: Floats) -> Floats:
     return directions
 
 
-def walking(found: Mapping[str, Signals]) -> Bools | None:
-    """Return (n,) for the moments of `found` in which the wearer walks, None if nothing was seen."""
+def walking(found: Mapping[str, Signals], view: View, *, told: bool) -> Bools | None:
+    """Return (n,) where the wearer walks while the view's bout goes on, None if nothing says so.
+
+    Without a trunk sensor an arm that swings like a walker's, with steps in it, is taken for one, unless the
+    wearer has `told` which exercise it is.
+    """
     trunk = [one for name, one in found.items() if name in TRUNK or name == Segment.HEAD]
     if trunk:
         shaking = [_shaking(one.force, 0.5) for one in trunk]
         return np.asarray(np.min(shaking, axis=0) > GAIT_M_S2, np.bool_)
-    limbs = [_shaking(one.force, 0.06) for one in found.values()]
-    return np.asarray(np.min(limbs, axis=0) > JOLT_M_S2, np.bool_) if limbs else None
+    leg_s = float(np.median(np.diff(view.bout.legs[:, 0]))) / RATE_HZ
+    if told or not LEAST_STEP_S <= leg_s <= LONGEST_STEP_S or view.bout.size > SWING_RAD:
+        return None
+    return np.asarray(_shaking(view.signals.force, 0.06) > JOLT_M_S2, np.bool_)
 
 
 def _shaking(force: Floats, seconds: float) -> Floats:

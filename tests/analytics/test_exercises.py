@@ -1,4 +1,4 @@
-"""Repetitions, circles, holds and ranges of people whose body is not the simulator's (tests/exercisers.py)."""
+"""Repetitions, circles, holds and ranges of people with a body apart from the simulator's."""
 
 import numpy as np
 import pytest
