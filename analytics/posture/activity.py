@@ -146,7 +146,10 @@ class ActivityGate:
 
     def _walks(self, frames: Int64s, steps: Bools, at: Int64s) -> Bools:
         """Return (n,) bool: steps have been there long enough and are not yet gone."""
-        total = self._steps.extended(at, steps)[:, 0].cumsum()
+        flags = self._steps.extended(at, steps)[:, 0]
+        if self._walking.value == 0 and not flags.any():
+            return steps
+        total = flags.cumsum()
         begins, ends = window(total, at, self._hold) == self._hold, window(total, at, self._gone) == 0
         return self._walking.update(frames, (ends, 0), (begins, 1))[0] > 0
 
@@ -156,19 +159,22 @@ class ActivityGate:
         slow = force.cumsum()
         quick = np.zeros_like(force)
         quick[_SMOOTH:] = force[_SMOOTH:] - (slow[_SMOOTH:] - slow[:-_SMOOTH]) // _SMOOTH
+        squares = (quick * quick).cumsum()
+        power = window(squares, at, w)
+        strong = power >= self._strong
+        if not strong.any():
+            return np.asarray(strong, np.bool_)
         most = int(_LAGS[-1])
         # Row i is the force `_LAGS[i]` frames before, a view of the same memory.
         ago = np.ndarray(
             (len(_LAGS), len(quick) - most), np.int64, quick, 8 * (most - int(_LAGS[0])), (-8, 8)
         )
         products = (ago * quick[most:]).cumsum(axis=1)
-        squares = (quick * quick).cumsum()
-        power = window(squares, at, w)
         both = power + window(squares, at - _LAGS[:, None], w)
         alike = 2 * (products[:, at - most] - products[:, at - most - w]) / np.maximum(1, both)
         step = alike[_STEP_LAGS[0] - _HALF_LAGS[0] :].max(axis=0)
         half = alike[: len(_HALF_LAGS)].min(axis=0)
-        found = (power >= self._strong) & (step >= limits.gait_peak) & (step - half >= limits.gait_score)
+        found = strong & (step >= limits.gait_peak) & (step - half >= limits.gait_score)
         return np.asarray(found, np.bool_)
 
     def _moves(self, total: Int64s, at: Int64s) -> Bools:
@@ -182,7 +188,10 @@ class ActivityGate:
 
     def _lies(self, frames: Int64s, lean: Floats, at: Int64s) -> Bools:
         """Return (n,) bool: the trunk has been far from upright for long, and is not yet back."""
-        total = self._tilt.extended(at, lean <= self._far, lean > self._near).cumsum(axis=0)
+        tilts = self._tilt.extended(at, lean <= self._far, lean > self._near)
+        if self._lying.value == 0 and not tilts[:, 0].any():
+            return np.zeros(len(at), np.bool_)
+        total = tilts.cumsum(axis=0)
         lain = window(total[:, 0], at, self._long) == self._long
         risen = window(total[:, 1], at, self._short) == self._short
         return self._lying.update(frames, (risen, 0), (lain, 1))[0] > 0

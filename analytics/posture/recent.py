@@ -66,11 +66,15 @@ class Recent:
 
 
 class Latch:
-    """A number that stays as the latest event left it."""
+    """A number that stays as the latest event left it.
+
+    Attributes:
+        value: what it is now.
+    """
 
     def __init__(self) -> None:
         """Begin at 0."""
-        self._value = 0
+        self.value = 0
         self._since = -(1 << 40)
 
     def update(self, frames: Int64s, *events: tuple[NDArray[np.generic], int]) -> tuple[Int64s, Int64s]:
@@ -81,15 +85,15 @@ class Latch:
             events: pairs of (n,) numbers, not 0 where it happens, and the value it leaves; of events in the
                 same frame the last named counts.
         """
-        if not any(happens.any() for happens, value in events if value != self._value):
-            return self._same(frames, [happens for happens, value in events if value == self._value])
+        if not any(happens.any() for happens, value in events if value != self.value):
+            return self._same(frames, [happens for happens, value in events if value == self.value])
         left = np.full(len(frames), -1, np.int64)
         for happens, value in events:
             left[happens != 0] = value
         latest = np.maximum.accumulate(np.where(left >= 0, np.arange(len(frames)), -1))
-        values = np.where(latest >= 0, left[latest], self._value)
+        values = np.where(latest >= 0, left[latest], self.value)
         since = np.where(latest >= 0, frames[latest], self._since)
-        self._value, self._since = int(values[-1]), int(since[-1])
+        self.value, self._since = int(values[-1]), int(since[-1])
         return values, since
 
     def _same(self, frames: Int64s, again: list[NDArray[np.generic]]) -> tuple[Int64s, Int64s]:
@@ -99,7 +103,7 @@ class Latch:
             since = np.where(happens != 0, frames, since)
             since = np.maximum.accumulate(since)
         self._since = int(since[-1])
-        return np.full(len(frames), self._value, np.int64), since
+        return np.full(len(frames), self.value, np.int64), since
 
 
 def window(total: Int64s, at: Int64s, length: int) -> Int64s:

@@ -48,6 +48,8 @@ CALM_M_S2: Final = 0.4
 be taken for the whole. Project decisions."""
 _CALM_TURNS: Final = round((1e3 * CALM_RAD_S) ** 2)
 _CALM_SQUARES: Final = round((1e3 * CALM_M_S2) ** 2)
+_TURNED: Final = round((1e3 * np.radians(3.0)) ** 2)
+"""A trunk that leans 8° away and comes back within the window turns with 3.5 °/s or more, rms."""
 _STANDING: Final = ACTIVITIES.index(Activity.STANDING)
 _SITTING: Final = ACTIVITIES.index(Activity.SITTING)
 _WALKED: Final = ACTIVITIES.index(Activity.WALKING)
@@ -105,16 +107,7 @@ class Stance:
             lying: (n,) bool.
         """
         ups = self._ups.extended(at, _up_of_trunk(moments), steps, walking)
-        # Convolution in whole numbers is exact; 1e9 is millionths of m for mm/s².
-        height = np.convolve(rows[:, 1], self._kernel)[at] / (_UNIT * 1e3)
-        ends = _calm(total, at, _LAST) & ~walking & ~lying & (window(total[:, 0], at, _WINDOW) >= _WINDOW - 2)
-        rests = ends & _calm(total, at - (_WINDOW + 1 - _FIRST), _FIRST)
-        walked = ends & (ups[at - _WINDOW + _STEPS, 4] > 0)
-        rising = rests & (height >= RISEN_M)
-        sinking = (rests & (height <= -SUNK_M)) | (walked & (height <= -SUNK_WALKING_M))
-        if rising.any() or sinking.any():
-            bent = _bent_and_back(ups, at)
-            rising, sinking = rising & bent, sinking & bent
+        rising, sinking = self._changes(rows, total, at, ups, ~walking & ~lying)
         known, since = self._latch.update(
             moments.frames,
             (lying | walking, 0),
@@ -125,6 +118,25 @@ class Stance:
         age = moments.frames - since
         stance = np.where(known == _WALKED, np.where(age <= _WALKED_FRAMES, _STANDING, 0), known)
         return np.where((known == _STANDING) & (age > _RISEN_FRAMES), 0, stance)
+
+    def _changes(
+        self, rows: Int64s, total: Int64s, at: Int64s, ups: Int64s, may: Bools
+    ) -> tuple[Bools, Bools]:
+        """Return (n,) bool each: where a rise is complete, and where sinking to a seat is."""
+        seen, _, _, turns = window(total, at, _WINDOW).T
+        ends = may & (seen >= _WINDOW - 2) & (turns >= _WINDOW * _TURNED) & _calm(total, at, _LAST)
+        if not ends.any():
+            return ends, ends
+        rests = ends & _calm(total, at - (_WINDOW + 1 - _FIRST), _FIRST)
+        walked = ends & (ups[at - _WINDOW + _STEPS, 4] > 0)
+        # Convolution in whole numbers is exact; 1e9 is millionths of m for mm/s².
+        height = np.convolve(rows[:, 1], self._kernel)[at] / (_UNIT * 1e3)
+        rising = rests & (height >= RISEN_M)
+        sinking = (rests & (height <= -SUNK_M)) | (walked & (height <= -SUNK_WALKING_M))
+        if not (rising | sinking).any():
+            return rising, sinking
+        bent = _bent_and_back(ups, at)
+        return rising & bent, sinking & bent
 
 
 def _calm(total: Int64s, at: Int64s, length: int) -> Bools:
