@@ -27,8 +27,8 @@ STEADY_RAD: Final = float(np.radians(12.0))
 WANDER: Final = float(np.radians(0.57) ** 2)
 """rad² by which the offset wanders in a unit beside the biases: eight trials of BROAD drift by 0.2 to 2° in
 ten seconds of motion without a break, 0.4° as the median; two sensors together by √2 of that."""
-BIAS_KEPT: Final = float(np.exp(-10 / 90))
-"""Share of a drift rate that is left after a unit: the filter finds its biases anew within minutes."""
+BIAS_KEPT: Final = float(np.exp(-10 / 300))
+"""Share of a drift rate left after a unit: the filter finds its biases anew within minutes."""
 TURN_KEPT: Final = float(np.exp(-10 / 300))
 """A held turn fades within some minutes: a person comes back sooner or later; project decision."""
 READING: Final = float(np.radians(2.0) ** 2)
