@@ -181,15 +181,16 @@ def count(score: Score, true: Sequence[Stretch], edge: Edge, found: Sequence[Spa
     left, (sure, possible) = list(found), edge
     for stretch in true:
         near = [s for s in left if s.kind == stretch.kind and overlap(s, stretch) > 0]
+        certain = any(s.kind == stretch.kind and overlap(s, stretch) > 0 for s in sure)
         if not near:
-            certain = any(s.kind == stretch.kind and overlap(s, stretch) > 0 for s in sure)
             score.missed, score.edge = score.missed + certain, score.edge + (not certain)
             continue
         best = max(near, key=lambda s: overlap(s, stretch))
         left.remove(best)
         score.found += 1
-        score.starts_s.append(abs(best.start_s - stretch.start_s))
-        score.delays_s.append(best.detected_s - stretch.start_s - dwell_s)
+        if certain:  # when an amount on the edge crosses the threshold is a matter of sway
+            score.starts_s.append(abs(best.start_s - stretch.start_s))
+            score.delays_s.append(best.detected_s - stretch.start_s - dwell_s)
     on_edge = sum(any(s.kind == o.kind and overlap(s, o) > 0 for o in possible) for s in left)
     score.invented, score.edge = score.invented + len(left) - on_edge, score.edge + on_edge
 
