@@ -4,8 +4,9 @@ A body breathes, sways and shifts. In the sitting recordings (14 people, 1,004 s
 sensor at C7, T4, T12 or L5) the stillest sensor still turned by 0.12° within 25 s, and its least calm 5 s
 by 0.10°. Sensors that lie still, simulated from the noise of common parts (0.003 to 0.007 °/s and 70 to
 180 µg per root hertz: Movella DOT, BMI270, LSM6), turn by 0.02° to 0.04° in 5 s and by 0.05° in two minutes
-after the filter, unless the gyroscope is off by more than the 2 °/s that the filter corrects. Accelerometers of wrists are called not worn below a standard deviation of 13 mg,
-for half an hour or more (van Hees and others 2013, doi:10.1371/journal.pone.0061691); angles tell it sooner.
+after the filter, unless the gyroscope is off by more than the 2 °/s that the filter corrects. Sensors at
+wrists are called not worn below a standard deviation of 13 mg, for half an hour or more (van Hees and others
+2013, doi:10.1371/journal.pone.0061691); angles tell it sooner.
 """
 
 from dataclasses import dataclass
