@@ -62,6 +62,8 @@ NIGHT_BLOCKS: Final = 96
 OFF_DEG: Final = 60
 OFF_FRAMES: Final = 300
 """Half a minute at rest at 60° from upright neighbours: no segment of a back bends like that."""
+_PENDING: Final = 100
+"""Frames that are counted together: ten live messages cost as little as one (any number gives the same)."""
 _BINS: Final = OFF_DEG + 1
 _MOST: Final = 4
 
@@ -84,6 +86,7 @@ class Validity:
         self._block = -1
         self._counts = np.zeros((0, 2, _BINS), np.int64)
         self._seen = np.zeros(0, np.int64)
+        self._pending: list[tuple[Floats, Floats, Floats, Floats]] = []
         self._silent: dict[str, int] = {}
         self._far: dict[str, tuple[int, int]] = {}
 
@@ -103,8 +106,11 @@ class Validity:
         cuts = [0, *(int(i) + 1 for i in np.flatnonzero(blocks[1:] != blocks[:-1])), len(blocks)]
         for i, j in pairwise(cuts):
             self._enter(int(blocks[i]))
-            self._count(moments.rate[i:j], sagittal[i:j], frontal[i:j])
-            self._seen += np.isfinite(moments.up[i:j, :, 0]).sum(axis=0)
+            rows = (moments.rate[i:j], sagittal[i:j], frontal[i:j], moments.up[i:j, :, 0])
+            # Copies: what the caller does with its arrays afterwards must not change what is counted.
+            self._pending.append((rows[0].copy(), rows[1].copy(), rows[2].copy(), rows[3].copy()))
+            if sum(len(part[0]) for part in self._pending) >= _PENDING:
+                self._flush()
         return tuple(self.doubts[known:])
 
     def put_back(self, segment: str, t_us: int) -> Doubt:
@@ -115,6 +121,7 @@ class Validity:
         """Make room for the sensors worn; what was counted for one stays with it."""
         if segments == self._segments:
             return
+        self._flush()
         counts = np.zeros((len(segments), 2, _BINS), np.int64)
         seen = np.zeros(len(segments), np.int64)
         for column, segment in enumerate(segments):
@@ -126,6 +133,16 @@ class Validity:
         for column, segment in enumerate(segments):
             others = [segments.index(other) for other in NEIGHBOURS.get(segment, ()) if other in segments]
             self._beside[column, : len(others)] = others
+
+    def _flush(self) -> None:
+        """Count what is pending."""
+        if self._pending:
+            rate, sagittal, frontal, up = (
+                np.concatenate(parts) for parts in zip(*self._pending, strict=True)
+            )
+            self._pending = []
+            self._count(rate, sagittal, frontal)
+            self._seen += np.isfinite(up).sum(axis=0)
 
     def _count(self, rate: Floats, sagittal: Floats, frontal: Floats) -> None:
         """Count by whole degrees how far each sensor is from the nearest of its upright neighbours."""
@@ -151,6 +168,7 @@ class Validity:
         """Go on to a block; what lies before it is complete and is judged."""
         if block == self._block:
             return
+        self._flush()
         if block < self._block:
             self._doubt(time_jump(self._segments, block * BLOCK * GRID_US))
         elif self._block >= 0:
