@@ -1,8 +1,9 @@
 """Movements there and back again, of whatever size and tempo: turning points, legs, bouts.
 
-A leg is the way between two turning points that lie further apart than a threshold. A bout is a row of
-legs of like size whose ends come back to the same two places. The threshold is not given: a ladder of them
-is tried, and the bout that repeats itself best wins. So amplitude, tempo, pauses and which side is rest do not matter.
+A leg is the way between two turning points that lie further apart than a threshold. A bout is a row of legs
+of like size whose ends come back to the same two places. The threshold is not given: a ladder of them is
+tried, and the bout that repeats itself best wins. So amplitude, tempo, pauses and which side is rest do not
+matter.
 Turning points above a threshold are those of rainflow counting (ASTM E1049); the rest is a project decision.
 """
 

@@ -21,10 +21,14 @@ from analytics.exercises.signals import Parts, Signals, SignalTrack, gather, tog
 from analytics.exercises.views import View, segment_view, walking
 from poise.calibration import Calibration
 from poise.samples import ImuBatch
-from poise.skeleton import spoken
+from poise.skeleton import Segment, spoken
 
 LEAST_QUALITY: Final = 0.25
 """A bout of less is not counted. 252 trials of people sitting stay below 0.05."""
+LEAST_QUALITY_UNTOLD: Final = 0.4
+LOOKING_ABOUT_RAD: Final = np.radians(20.0)
+"""Where nobody said which exercise it is, it must be clearer, and a head must move further than in looking
+about. Project decisions."""
 LIVE_S: Final = 300.0
 """Live counting keeps the newest five minutes: longer than any set that is counted in repetitions."""
 _ALIKE: Final = 0.6
@@ -92,13 +96,20 @@ def _counted(
     if not watched and exercise is not None:
         return RepetitionSet(remarks=(exercise.unseen,))
     views = [view for name in watched if (view := segment_view(found, name, calibration))]
-    clear = [view for view in views if view.bout.quality >= LEAST_QUALITY]
+    clear = [view for view in views if _clear(view, told=exercise is not None)]
     steady = [_not_while(view, walking(found, view, told=exercise is not None)) for view in clear]
     if not any(steady):
         return RepetitionSet(remarks=(_nothing(on_foot=bool(clear)),))
     chosen, agreement = _agreed([view for view in steady if view])
     twin = next((view for view in views if view.segment == _twin(chosen.segment)), None)
     return _described(found, chosen, twin, agreement, calibration, exercise)
+
+
+def _clear(view: View, *, told: bool) -> bool:
+    if told:
+        return view.bout.quality >= LEAST_QUALITY
+    looks_about = view.segment == Segment.HEAD and view.bout.size < LOOKING_ABOUT_RAD
+    return view.bout.quality >= LEAST_QUALITY_UNTOLD and not looks_about
 
 
 def _nothing(*, on_foot: bool) -> str:

@@ -62,16 +62,16 @@ def test_one_side_alone_shows_in_the_symmetry():
 
 def test_live_counting_ends_with_the_same_set_in_any_chunks():
     done = perform(Plan("squeeze", 5, 2.0), 3, SHOULDERS)
-    whole = count_repetitions(done.parts, done.calibration)
-    for step in (60, 97):
-        counter, counts = RepetitionCounter(done.calibration), []
+    whole = count_repetitions(done.parts, done.calibration, exercise=find_exercise("squeeze"))
+    for step in (71, 2000):
+        counter, counts = RepetitionCounter(done.calibration, find_exercise("squeeze")), []
         longest = max(len(one[0]) for one in done.parts.values())
         for i in range(0, longest, step):
             pieces = [one[0].part(i, i + step) for one in done.parts.values()]
             counts.append(counter.update([piece for piece in pieces if len(piece)]).count)
         assert counter.finish() == whole
-        assert counts[0] == 0
         assert counts[-1] == whole.count == 5
+        assert counts == sorted(counts)
 
 
 def test_walking_and_sitting_are_no_repetitions():
@@ -88,9 +88,9 @@ def test_walking_and_sitting_are_no_repetitions():
 @pytest.mark.recordings
 def test_real_people_sitting_do_no_exercises():
     sitting.require()
-    for subject in sitting.subjects()[:3]:
+    for subject in sitting.subjects()[:2]:
         person = sitting.load(subject)
-        for trial in person.trials[::4]:
+        for trial in person.trials[::6]:
             parts = {}
             for message in person.during(trial):
                 for batch in message.batches:
