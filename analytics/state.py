@@ -33,7 +33,7 @@ def save(value: object) -> bytes:
     """
     writer = _Writer()
     written = writer.write(value)
-    body = msgspec.msgpack.encode([[*writer.layouts], written])
+    body = zlib.compress(msgspec.msgpack.encode([[*writer.layouts], written]), level=1)
     return _MAGIC + VERSION.to_bytes(2, "big") + zlib.crc32(body).to_bytes(4, "big") + body
 
 
@@ -57,7 +57,7 @@ def restore(data: bytes, kind: type[T]) -> T:
     if zlib.crc32(body) != int.from_bytes(data[head + 2 : head + 6], "big"):
         raise StateError("The saved analysis is damaged.")
     try:
-        layouts, written = msgspec.msgpack.decode(body)
+        layouts, written = msgspec.msgpack.decode(zlib.decompress(body))
         found = _Reader(layouts).read(written)
     except StateError:
         raise
