@@ -277,7 +277,7 @@ def main() -> None:
     posture = days(posture_acts, POSTURE_S, "postures")
     print(f"{posture.hours:.1f} h of postures, {len(SEEDS)} people, random acts and mountings")
     print(
-        f"{'':18} true  found  missed  invented  edge    F1  strict  bare strict  start off 95 %, most   late by"
+        f"{'':18} true  found  missed  invented  edge    F1  strict  bare strict  start off 95 %, most   late"
     )
     for name in GROUPS:
         print(line(name, posture.ours[name], posture.rival[name]))
