@@ -89,7 +89,7 @@ def _counted(
     found: Mapping[str, Signals], calibration: Calibration | None, exercise: Exercise | None
 ) -> RepetitionSet:
     found = together(found, found)
-    if not found or min(len(one) for one in found.values()) < 2:
+    if not found:
         return RepetitionSet(remarks=("Nothing was received long enough to count.",))
     groups = exercise.seen_by if exercise else (tuple(found),)
     watched = [name for group in groups for name in group if name in found]

@@ -19,8 +19,14 @@ RATE_HZ: Final = 1e6 / STEP_US
 """Twenty-five moments a second: a repetition takes half a second or more."""
 SMOOTH_S: Final = 0.10
 """Standard deviation of the smoothing in time: what is quicker than about 1.5 Hz is no exercise."""
-STILL_RAD_S: Final = 0.10
-"""Below this rate of turning a sensor may be at rest; small gyroscopes are off by up to about 0.05."""
+STILL_RAD_S: Final = 0.04
+OFF_RAD_S: Final = 0.20
+"""At rest the angular rate stays this close to its mean over a second, and that mean is a gyroscope's offset:
+small ones are off by up to some 0.1 rad/s. Project decisions."""
+FILLED_US: Final = 2_000_000
+"""Longer silences are left out: nothing is made up for them."""
+LEAST_SHARE: Final = 0.6
+"""A sensor with less of the exercise than this, against the one with most, is left aside."""
 _COLUMNS: Final = 9
 Parts = Mapping[str, Sequence[ImuBatch]]
 
@@ -30,7 +36,7 @@ class Signals:
     """What one sensor saw over an exercise.
 
     Attributes:
-        t_us: (n,) int64 UTC µs, one step apart.
+        t_us: (n,) int64 UTC µs, one step apart but for silences.
         up: (n, 3) earth's up in the sensor frame S, unit length.
         turn: (n,) rad turned about the vertical since the first moment, to the left positive; drifts slowly.
         rate: (n, 3) angular rate in S without the gyroscope's rest value, rad/s.
@@ -83,11 +89,14 @@ class SignalTrack:
 
     def _place(self, t_us: Int64s, rows: Floats) -> None:
         """Interpolate linearly; a frame belongs to the pair of samples before and at or after it."""
-        frames = np.arange(int(t_us[0]) // STEP_US + 1, int(t_us[-1]) // STEP_US + 1, dtype=np.int64)
-        if len(frames) == 0:
+        wide, ticks = np.diff(t_us), t_us // STEP_US
+        between = np.where(wide <= FILLED_US, np.diff(ticks), 0)
+        right = np.repeat(np.arange(1, len(t_us)), between)
+        if len(right) == 0:
             return
-        right = np.clip(np.searchsorted(t_us, frames * STEP_US, side="left"), 1, len(t_us) - 1)
-        wide = t_us[right] - t_us[right - 1]
+        before = np.repeat(np.cumsum(between) - between, between)
+        frames = ticks[right - 1] + 1 + np.arange(len(right), dtype=np.int64) - before
+        wide = wide[right - 1]
         share = ((frames * STEP_US - t_us[right - 1]) / wide)[:, None]
         self._frames.append(frames)
         self._rows.append(rows[right - 1] + share * (rows[right] - rows[right - 1]))
@@ -138,25 +147,26 @@ def gather(parts: Parts) -> dict[str, Signals]:
 
 
 def together(found: Mapping[str, Signals], segments: Iterable[str]) -> dict[str, Signals]:
-    """Return the signals of `segments` cut to the moments that all of them have."""
+    """Return the signals of `segments` at the moments that all of them have; {} if there are none."""
     chosen = {name: found[name] for name in segments if name in found}
-    if not chosen:
+    longest = max((len(one) for one in chosen.values()), default=0)
+    chosen = {name: one for name, one in chosen.items() if len(one) >= LEAST_SHARE * longest}
+    common: Int64s | None = None
+    for one in chosen.values():
+        common = one.t_us if common is None else np.intersect1d(common, one.t_us, assume_unique=True)
+    if common is None or len(common) < RATE_HZ:
         return {}
-    first = max(int(one.t_us[0]) for one in chosen.values())
-    last = min(int(one.t_us[-1]) for one in chosen.values())
-    return {name: _cut(one, first, last) for name, one in chosen.items() if last > first}
+    return {name: _at(one, np.searchsorted(one.t_us, common)) for name, one in chosen.items()}
 
 
-def _cut(one: Signals, first_us: int, last_us: int) -> Signals:
-    a, b = np.searchsorted(one.t_us, [first_us, last_us + 1])
-    span = slice(int(a), int(b))
+def _at(one: Signals, rows: Int64s) -> Signals:
     return Signals(
-        one.t_us[span],
-        one.up[span],
-        one.turn[span],
-        one.rate[span],
-        one.force[span],
-        one.still[span],
+        one.t_us[rows],
+        one.up[rows],
+        one.turn[rows],
+        one.rate[rows],
+        one.force[rows],
+        one.still[rows],
         one.seen,
     )
 
@@ -176,9 +186,11 @@ def _signals(frames: Int64s, rows: Floats, holes: Bools) -> Signals:
 
 def _at_rest(gyr: Floats, force: Floats) -> Bools:
     """Tell where a second around the moment is calm in turning and in force."""
-    quick = np.sqrt((gyr * gyr).sum(axis=1))
+    mean = np.stack([box_mean(axis, 12) for axis in gyr.T], axis=1)
+    quick = np.sqrt(((gyr - mean) ** 2).sum(axis=1))
     jolt = np.abs(force - smoothed(force))
-    busy = ((quick > STILL_RAD_S) | (jolt > 0.5)).astype(np.float64)
+    off = np.sqrt((mean * mean).sum(axis=1))
+    busy = ((quick > STILL_RAD_S) | (off > OFF_RAD_S) | (jolt > 0.5)).astype(np.float64)
     return np.asarray(box_mean(busy, 13) == 0.0, np.bool_)
 
 

@@ -1,5 +1,7 @@
 """Repetitions, circles, holds and ranges of people with a body apart from the simulator's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sitting_recordings as sitting
@@ -61,7 +63,7 @@ def test_one_side_alone_shows_in_the_symmetry():
 
 
 def test_live_counting_ends_with_the_same_set_in_any_chunks():
-    done = perform(Plan("squeeze", 5, 2.0), 3, SHOULDERS)
+    done = perform(Plan("squeeze", 5, 1.6, rest_s=2), 3, SHOULDERS[1:])
     whole = count_repetitions(done.parts, done.calibration, exercise=find_exercise("squeeze"))
     for step in (71, 2000):
         counter, counts = RepetitionCounter(done.calibration, find_exercise("squeeze")), []
@@ -88,9 +90,9 @@ def test_walking_and_sitting_are_no_repetitions():
 @pytest.mark.recordings
 def test_real_people_sitting_do_no_exercises():
     sitting.require()
-    for subject in sitting.subjects()[:2]:
+    for subject in sitting.subjects()[:1]:
         person = sitting.load(subject)
-        for trial in person.trials[::6]:
+        for trial in person.trials[::4]:
             parts = {}
             for message in person.during(trial):
                 for batch in message.batches:
@@ -100,9 +102,9 @@ def test_real_people_sitting_do_no_exercises():
 
 @pytest.mark.parametrize(("name", "calibrated"), [("neck_side_bend", True), ("neck_rotation", False)])
 def test_a_hold_is_timed_to_within_two_seconds(name, calibrated):
-    done = perform(Plan(name, 2, 3.0, hold_s=15, pause_s=3), 6, NECK)
+    done = perform(Plan(name, 2, 3.0, hold_s=9, pause_s=2), 6, NECK)
     found = hold_times(done.parts, done.calibration if calibrated else None, EXERCISES["neck_stretch"])
-    assert [hold.seconds for hold in found.holds] == pytest.approx([15, 15], abs=2.0)
+    assert [hold.seconds for hold in found.holds] == pytest.approx([9, 9], abs=2.0)
     assert found.confidence > 0.5
 
 
@@ -135,5 +137,7 @@ def test_what_cannot_be_seen_is_said_and_bad_data_is_no_error():
         assert count_repetitions(parts).count == 0
         assert hold_times(parts, None, EXERCISES["neck_stretch"]).holds == ()
         assert range_of_motion(parts, None, RomTest.NECK).directions == {}
+    jumped = [head.parts["head"][0], replace(head.parts["head"][0], t_us=head.parts["head"][0].t_us + 10**15)]
+    assert count_repetitions({"head": jumped}).count == 0
     early, late = head.parts["head"][0].part(0, 200), head.parts["head"][0].part(900, 1100)
     assert count_repetitions({"head": [early], "t4": [late]}).count == 0
