@@ -34,7 +34,7 @@ class Run:
         self.run_us = run_us
         self.last_us = run_us
         self._calibration_id = calibration.id if calibration else ""
-        self._grid = Grid()
+        self._grid = Grid(calibration)
         self._aligned = Aligned(calibration)
         self._gate = ActivityGate()
         self._judge = Judge(plan, run_us, self._calibration_id)

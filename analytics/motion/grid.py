@@ -6,11 +6,13 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.motion.angles import axes
 from analytics.motion.faults import CLIPPED, Faults
 from analytics.motion.intensity import SUMS, intensities
 from analytics.motion.moments import Moments
-from analytics.motion.orientation import Orientation, up_in_sensor
+from analytics.motion.orientation import Orientation, frame_from_sensor, product, up_in_sensor
 from analytics.motion.stack import Made, Piece, Stack, joined
+from poise.calibration import Calibration
 from poise.results import GRID_US
 from poise.samples import Floats, ImuBatch, Int64s, Scale
 
@@ -25,12 +27,13 @@ A = TypeVar("A", bound=np.generic)
 class SensorTrack:
     """One sensor's filter and its row in the stack."""
 
-    def __init__(self, batch: ImuBatch, number: int) -> None:
+    def __init__(self, batch: ImuBatch, number: int, frame: Floats | None) -> None:
         """Begin at the period of the sensor's first batch; the batch itself is not taken."""
         self.sensor: str = batch.sensor
         self.scale: Scale = batch.scale
         self.number = number
-        self._orientation = Orientation(batch.period_ns)
+        self.q_frame_from_sensor = frame_from_sensor(np.eye(3) if frame is None else frame)
+        self._orientation = Orientation(batch.period_ns, frame)
 
     def orient(self, batches: Sequence[ImuBatch]) -> tuple[Piece | None, Faults]:
         """Return the sensor's samples with their orientation, and what was wrong with them."""
@@ -49,7 +52,7 @@ class SensorTrack:
         piece = Piece(
             self.number,
             _one([track.t_us for track in tracks]),
-            _one([track.q_earth_from_sensor for track in tracks]),
+            _one([track.q_earth_from_frame for track in tracks]),
             _one([track.jump for track in tracks]),
             _one([acc for acc, _ in counts]),
             _one([gyr for _, gyr in counts]),
@@ -66,8 +69,9 @@ class Grid:
         first: grid index of the run's first sample.
     """
 
-    def __init__(self) -> None:
-        """Begin without a sensor."""
+    def __init__(self, calibration: Calibration | None = None) -> None:
+        """Begin without a sensor; those that the calibration knows are filtered in their segment's frame."""
+        self._calibration = calibration
         self.tracks: dict[str, SensorTrack] = {}
         self.emitted = -1
         self.first = -1
@@ -117,7 +121,10 @@ class Grid:
         """Return the track of the batch's sensor; another sensor or scale on a segment begins a new one."""
         track = self.tracks.get(batch.segment)
         if track is None or (track.sensor, track.scale) != (batch.sensor, batch.scale):
-            track = self.tracks[batch.segment] = SensorTrack(batch, self._stack.add())
+            known = self._calibration.alignments if self._calibration else {}
+            alignment = known.get(batch.segment)
+            frame = axes(alignment.q_sensor_from_segment) if alignment else None
+            track = self.tracks[batch.segment] = SensorTrack(batch, self._stack.add(), frame)
             self._segments.append(batch.segment)
         if self.first < 0:
             self.first = int(batch.t_us[0]) // GRID_US
@@ -133,6 +140,8 @@ class Grid:
     def _moments(self, frames: Int64s, segments: tuple[str, ...], q: Floats, sums: Int64s) -> Moments:
         w, x, y, z = (q[..., i] for i in range(4))
         q = q / np.sqrt(w * w + x * x + y * y + z * z)[..., None]
+        if segments:
+            q = product(q, np.stack([self.tracks[segment].q_frame_from_sensor for segment in segments]))
         scales = [self.tracks[segment].scale for segment in segments]
         acc_scale = np.array([scale.acc_nano for scale in scales]) * 1e-9
         gyr_scale = np.array([scale.gyr_nano for scale in scales]) * 1e-9

@@ -89,7 +89,7 @@ def _seen(segment: str, batches: Sequence[ImuBatch]) -> tuple[Floats, Floats]:
         raise CalibrationError(
             f"Two sensors say that they are on the {spoken(segment)}. Switch one off and repeat."
         )
-    orientation = Orientation(batches[0].period_ns)
+    orientation = Orientation(batches[0].period_ns, _own_frame(np.concatenate([b.acc_si for b in batches])))
     tracks = [orientation.update(batch) for batch in batches]
     acc = np.concatenate([batch.acc_si[part.taken] for batch, part in zip(batches, tracks, strict=True)])
     ups = np.concatenate([part.up for part in tracks])
@@ -101,6 +101,18 @@ def _seen(segment: str, batches: Sequence[ImuBatch]) -> tuple[Floats, Floats]:
         )
     good = np.isfinite(ups).all(axis=1) & (force > 0)
     return ups[good], acc[good]
+
+
+def _own_frame(acc: Floats) -> Floats | None:
+    """Return axes (3, 3) in S that the movement itself gives, so that they turn with the sensor in its mount.
+
+    z is the mean specific force, x the side to which it mostly tips; None where there is no such side.
+    """
+    z = unit(acc.mean(axis=0))
+    aside = acc - (acc * z).sum(axis=1, keepdims=True) * z
+    far = (aside * np.sqrt((aside * aside).sum(axis=1, keepdims=True))).sum(axis=0)
+    x = unit(far - (far * z).sum() * z)
+    return np.stack([x, np.cross(z, x), z]) if np.isfinite(x).all() and np.isfinite(z).all() else None
 
 
 def windows(ups: Floats, length: int, step: int) -> tuple[Int64s, Floats]:
