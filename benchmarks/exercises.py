@@ -39,7 +39,7 @@ SEEN = {
     "arm_circles": ("arms", "one arm", "one wrist", "all"),
     "big_circles": ("arms", "one arm", "one wrist"),
 }
-PEOPLE = 3
+PEOPLE = 6
 NECK = {"neck_rotation": 60.0, "neck_side_bend": 38.0, "neck_flexion": 48.0}
 
 

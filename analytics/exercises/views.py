@@ -8,7 +8,7 @@ import numpy as np
 
 from analytics.exercises.cycles import Bout, bouts
 from analytics.exercises.signals import RATE_HZ, Signals, box_mean, smoothed, without_drift
-from analytics.motion.angles import axes
+from analytics.motion.angles import axes, unit
 from poise.calibration import Calibration
 from poise.samples import Bools, Floats
 from poise.skeleton import Segment
@@ -21,6 +21,7 @@ JOLT_M_S2: Final = 0.3
 LEAST_STEP_S: Final = 0.4
 LONGEST_STEP_S: Final = 0.75
 SWING_RAD: Final = np.radians(70.0)
+RAISED_RAD: Final = np.radians(35.0)
 """Where no trunk sensor is worn: heel strikes on an arm that swings once a step; decisions as well."""
 
 
@@ -154,9 +155,19 @@ def walking(found: Mapping[str, Signals], view: View, *, told: bool) -> Bools | 
         shaking = [_shaking(one.force, 0.5) for one in trunk]
         return np.asarray(np.min(shaking, axis=0) > GAIT_M_S2, np.bool_)
     leg_s = float(np.median(np.diff(view.bout.legs[:, 0]))) / RATE_HZ
-    if told or not LEAST_STEP_S <= leg_s <= LONGEST_STEP_S or view.bout.size > SWING_RAD:
+    if told or not LEAST_STEP_S <= leg_s <= LONGEST_STEP_S or view.bout.size > SWING_RAD or _raised(view):
         return None
     return np.asarray(_shaking(view.signals.force, 0.06) > JOLT_M_S2, np.bool_)
+
+
+def _raised(view: View) -> bool:
+    """Tell if a movement goes on elsewhere than where the limb rests; a walker's arm swings about it."""
+    up, still = view.signals.up, view.signals.still
+    if int(still.sum()) < RATE_HZ:
+        return False
+    a, b = int(view.bout.legs[0, 0]), int(view.bout.legs[-1, 1])
+    middle, rest = unit(up[a : b + 1].mean(axis=0)), unit(np.median(up[still], axis=0))
+    return bool((middle * rest).sum() < np.cos(RAISED_RAD))
 
 
 def _shaking(force: Floats, seconds: float) -> Floats:
