@@ -10,21 +10,22 @@ SUMS: Final = 6
 """Columns: samples, sum of acceleration x, y, z, sum of its squared length, sum of squared angular rate."""
 
 
-def sums_of(raw: Int16s, begins: Int64s) -> Int64s:
+def sums_of(acc: Int16s, gyr: Int16s, begins: Int64s) -> Int64s:
     """Return the sums (k, SUMS) of groups of rows.
 
     Args:
-        raw: (n, 6) counts of acceleration and angular rate.
+        acc: (n, 3) counts of acceleration.
+        gyr: (n, 3) counts of angular rate.
         begins: (k,) first row of each group, increasing from 0.
     """
     sums = np.empty((len(begins), SUMS), np.int64)
-    sums[:-1, 0], sums[-1, 0] = begins[1:] - begins[:-1], len(raw) - begins[-1]
-    np.add.reduceat(raw[:, :3], begins, axis=0, dtype=np.int64, out=sums[:, 1:4])
-    squares = raw.astype(np.uint32)
-    squares *= squares
+    sums[:-1, 0], sums[-1, 0] = begins[1:] - begins[:-1], len(acc) - begins[-1]
+    np.add.reduceat(acc, begins, axis=0, dtype=np.int64, out=sums[:, 1:4])
     # A square is at most 2^30: the sum of three fits 32 bits, and the sign is lost in squaring modulo 2^32.
-    for column, first in ((4, 0), (5, 3)):
-        length = squares[:, first] + squares[:, first + 1] + squares[:, first + 2]
+    for column, counts in ((4, acc), (5, gyr)):
+        squares = counts.astype(np.uint32)
+        squares *= squares
+        length = squares[:, 0] + squares[:, 1] + squares[:, 2]
         np.add.reduceat(length, begins, dtype=np.int64, out=sums[:, column])
     return sums
 

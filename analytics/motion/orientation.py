@@ -23,9 +23,9 @@ SAME_RATE: Final = 0.02
 """A period that differs less than this share is the same sensor's clock; more is another rate."""
 _HOLE: Final = 1.5
 """Periods between two samples of a batch from which on one is missing."""
-REST_BIAS_DEG_S: Final = 0.1
-"""How far VQF trusts the gyroscope's bias found at rest; its own 0.03 takes the slow sway of a seated head
-for bias. On BROAD the mean error is 0.622° instead of 0.629°, on simulated people up to half of it."""
+REST_BIAS_DEG_S: Final = 0.05
+"""How far VQF trusts a gyroscope's bias found at rest. Its own 0.03 takes the slow sway of a seated head for
+bias; from 0.07 on a sensor on a table turns as much as a body (both measured on simulated wearers)."""
 _CARRIED: Final = ("gyrQuat", "accQuat", "bias", "biasP")
 """What of the filter's state does not depend on its rate."""
 

@@ -5,17 +5,22 @@ place of its counts, the sums of the tenth of a second that is not over yet.
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics.motion.intensity import SUMS, sums_of
 from poise.results import GRID_US
 from poise.samples import Bools, Floats, Int16s, Int64s
 
-_Two = tuple[Int64s, Int64s]
-_APART: Final = 1 << 53
-"""Added to times for each sensor, so that the stack's times increase throughout: 285 years in µs."""
+_MOMENTS: Final = 1 << 36
+"""Added to grid indices for each sensor, so that the stack's increase throughout: 217 years."""
+_APART: Final = GRID_US * _MOMENTS
+_NO_JUMP: Final = np.zeros(1, np.bool_)
+_Counts = tuple[Int16s, Int16s]
+_Ends = tuple[Int64s, Int64s]
+R = TypeVar("R", bound=np.generic)
 
 
 class Piece(NamedTuple):
@@ -73,7 +78,7 @@ class Stack:
         self.ready = np.zeros(0, np.int64)
         self._t_us = np.zeros(0, np.int64)
         self._q = np.zeros((0, 4))
-        self._raw = np.zeros((0, 6), np.int16)
+        self._acc, self._gyr = np.zeros((0, 3), np.int16), np.zeros((0, 3), np.int16)
         self._sums = np.zeros((0, SUMS), np.int64)
 
     def add(self) -> int:
@@ -81,7 +86,8 @@ class Stack:
         self.ready = np.append(self.ready, -1)
         self._t_us = np.append(self._t_us, -1)
         self._q = np.concatenate([self._q, [[1.0, 0.0, 0.0, 0.0]]])
-        self._raw = np.concatenate([self._raw, np.zeros((1, 6), np.int16)])
+        self._acc = np.concatenate([self._acc, np.zeros((1, 3), np.int16)])
+        self._gyr = np.concatenate([self._gyr, np.zeros((1, 3), np.int16)])
         self._sums = np.concatenate([self._sums, np.zeros((1, SUMS), np.int64)])
         return len(self.ready) - 1
 
@@ -96,30 +102,30 @@ class Stack:
         """
         numbers = np.array([piece.number for piece in pieces])
         self._meet(pieces)
-        lengths = np.array([len(piece.t_us) + 1 for piece in pieces])
-        ends = np.cumsum(lengths)
-        starts = ends - lengths
-        which = np.repeat(np.arange(len(pieces)), lengths)
-        t_us = np.concatenate([x for p in pieces for x in (self._t_us[p.number, None], p.t_us)])
-        q = np.concatenate([x for p in pieces for x in (self._q[p.number, None], p.q)])
-        raw = self._counts(pieces, len(t_us), ends)
-        jump = np.concatenate([x for p in pieces for x in (_NO_JUMP, p.jump)])
-        ready = np.maximum(self.ready[numbers], -(-t_us[starts] // GRID_US) - 1)
-        due = t_us[ends - 1] // GRID_US - ready
-        frames, owner = _counted(ready + 1, due)
-        repeated = _repeats(raw, starts)
-        last_raw = raw[ends - 1]
-        sums = self._summed(numbers, raw, starts, (-(-t_us // GRID_US), which), (ready + 1, due))
-        times = t_us + which * _APART
-        right = np.searchsorted(times, frames * GRID_US + owner * _APART)
+        ends = np.array([len(piece.t_us) + 1 for piece in pieces]).cumsum()
+        starts, lasts = np.append(0, ends[:-1]), ends - 1
+        first = np.arange(len(pieces), dtype=np.int64) * _MOMENTS
+        times = _stacked(self._t_us[numbers] + first * GRID_US, [_apart(p, i) for i, p in enumerate(pieces)])
+        q = _stacked(self._q[numbers], [piece.q for piece in pieces])
+        acc = _stacked(self._acc[numbers], [piece.acc for piece in pieces])
+        gyr = _stacked(self._gyr[numbers], [piece.gyr for piece in pieces])
+        jump = np.concatenate([part for piece in pieces for part in (_NO_JUMP, piece.jump)])
+        self._t_us[numbers], self._q[numbers] = times[lasts] - first * GRID_US, q[lasts]
+        self._acc[numbers], self._gyr[numbers] = acc[lasts], gyr[lasts]
+        repeated = _repeats(acc, gyr, starts)
+        lies_in = -(-times // GRID_US)
+        ready = np.maximum(self.ready[numbers] + first, lies_in[starts] - 1)
+        moments, owner = _counted(ready + 1, times[lasts] // GRID_US - ready)
+        self.ready[numbers] = times[lasts] // GRID_US - first
+        at = moments * GRID_US
         # A moment on a sensor's tail itself was made before, so `right` never is a tail.
+        right = times.searchsorted(at)
         left = right - 1
-        share = (frames * GRID_US - t_us[left]) / (t_us[right] - t_us[left])
-        seen = ~jump[right]
-        made = Made(frames, numbers[owner], _towards(q[left], q[right], share), sums).where(seen)
-        self.ready[numbers] = ready + due
-        self._t_us[numbers], self._q[numbers], self._raw[numbers] = t_us[ends - 1], q[ends - 1], last_raw
-        return made, repeated
+        share = (at - times[left]) / (times[right] - times[left])
+        acc[starts] = gyr[starts] = 0
+        sums = self._summed(numbers, (acc, gyr), lies_in, (starts, lasts), moments)
+        made = Made(moments - first[owner], numbers[owner], _towards(q[left], q[right], share), sums)
+        return made.where(~jump[right]), repeated
 
     def _meet(self, pieces: Sequence[Piece]) -> None:
         """Put the tail of a sensor that is new 1 µs before its first sample, which counts as a jump."""
@@ -127,57 +133,68 @@ class Stack:
             if self._t_us[piece.number] < 0:
                 self._t_us[piece.number] = piece.t_us[0] - 1
 
-    def _counts(self, pieces: Sequence[Piece], n: int, ends: Int64s) -> Int16s:
-        """Return the stack's counts (n, 6)."""
-        raw = np.empty((n, 6), np.int16)
-        for piece, end in zip(pieces, ends.tolist(), strict=True):
-            begin = end - len(piece.t_us)
-            raw[begin - 1] = self._raw[piece.number]
-            raw[begin:end, :3], raw[begin:end, 3:] = piece.acc, piece.gyr
-        return raw
+    def _summed(
+        self,
+        numbers: Int64s,
+        counts: tuple[Int16s, Int16s],
+        lies_in: Int64s,
+        ends: tuple[Int64s, Int64s],
+        moments: Int64s,
+    ) -> Int64s:
+        """Return the sums (k, SUMS) of the moments asked for, and keep each sensor's last ones.
 
-    def _summed(self, numbers: Int64s, raw: Int16s, starts: Int64s, key: _Two, span: _Two) -> Int64s:
-        """Return the sums (k, SUMS) of the moments in `span` (first, how many) by piece, and keep the rest.
-
-        `key` says of every row which moment's tenth of a second it lies in, and which piece's it is.
+        Args:
+            numbers: the sensors in the stack.
+            counts: acceleration and angular rate of its rows, 0 in the tails.
+            lies_in: the moment that each row belongs to.
+            ends: first and last row of each sensor.
+            moments: those asked for, increasing.
         """
-        (moment, which), (first, due) = key, span
-        apart = moment + which * _APART
-        begins = np.append(0, np.flatnonzero(apart[1:] != apart[:-1]) + 1)
-        raw[starts] = 0
-        sums, owner, moment = sums_of(raw, begins), which[begins], moment[begins]
-        tails = np.searchsorted(begins, starts)
+        begins = np.append(0, (lies_in[1:] != lies_in[:-1]).nonzero()[0] + 1)
+        sums, of = sums_of(*counts, begins), lies_in[begins]
+        tails = begins.searchsorted(ends[0])
         sums[tails] += self._sums[numbers]
         sums[tails, 0] -= 1
-        self._sums[numbers] = sums[np.append(np.flatnonzero(np.diff(owner)), len(owner) - 1)]
-        inside = (moment >= first[owner]) & (moment < (first + due)[owner])
-        owner = owner[inside]
-        asked = np.zeros((int(due.sum()), SUMS), np.int64)
-        asked[(np.cumsum(due) - due - first)[owner] + moment[inside]] = sums[inside]
+        self._sums[numbers] = sums[begins.searchsorted(ends[1], "right") - 1]
+        asked = np.zeros((len(moments), SUMS), np.int64)
+        if len(moments):
+            place = np.minimum(moments.searchsorted(of), len(moments) - 1)
+            found = moments[place] == of
+            asked[place[found]] = sums[found]
         return asked
 
 
-_NO_JUMP: Final = np.zeros(1, np.bool_)
+def _apart(piece: Piece, i: int) -> Int64s:
+    return piece.t_us + i * _APART
+
+
+def _stacked(tails: NDArray[R], parts: Sequence[NDArray[R]]) -> NDArray[R]:
+    """Return each part after its tail, one after another."""
+    return np.concatenate([rows for i, part in enumerate(parts) for rows in (tails[i : i + 1], part)])
 
 
 def _counted(first: Int64s, due: Int64s) -> tuple[Int64s, Int64s]:
     """Return `due` whole numbers from each of `first` on, one after another, and whose they are."""
-    owner = np.repeat(np.arange(len(due)), due)
-    return np.arange(len(owner)) + (first - (np.cumsum(due) - due))[owner], owner
+    owner: Int64s = np.arange(len(due), dtype=np.int64).repeat(due)
+    return np.arange(len(owner), dtype=np.int64) + (first - (due.cumsum() - due))[owner], owner
 
 
 def _towards(before: Floats, after: Floats, share: Floats) -> Floats:
     """Return quaternions between, not of length 1; q and -q are the same turn, the nearer one is meant."""
     b, a = before, after
     same = b[:, 0] * a[:, 0] + b[:, 1] * a[:, 1] + b[:, 2] * a[:, 2] + b[:, 3] * a[:, 3] >= 0
-    return b + share[:, None] * (np.where(same[:, None], a, -a) - b)
+    if not same.all():
+        a = np.where(same[:, None], a, -a)
+    return b + share[:, None] * (a - b)
 
 
-def _repeats(raw: Int16s, starts: Int64s) -> int:
+def _repeats(acc: Int16s, gyr: Int16s, starts: Int64s) -> int:
     """Return how many rows are the row before them: a logger that filled a gap, or a sensor that hangs."""
-    words = raw.view(np.int32)
-    same = words[1:, 0] == words[:-1, 0]
+    same = acc[1:, 0] == acc[:-1, 0]
+    same &= gyr[1:, 0] == gyr[:-1, 0]
     # A tail is no successor of another sensor's last row.
     same[starts[1:] - 1] = False
-    like = np.flatnonzero(same)
-    return int(np.count_nonzero((words[like + 1, 1:] == words[like, 1:]).all(axis=1)))
+    like = same.nonzero()[0]
+    for column in (acc[:, 1], acc[:, 2], gyr[:, 1], gyr[:, 2]):
+        like = like[column[like] == column[like + 1]]
+    return len(like)

@@ -63,7 +63,7 @@ class Aligned:
             sensors: the sensor on each segment.
         """
         self._fit(moments.segments, sensors)
-        on = self._watch.update(moments)
+        on = self._watch.update(moments, self._axes[2])
         sagittal, frontal = inclinations(moments.up, self._axes)
         if not on.all():
             sagittal, frontal = np.where(on, sagittal, np.nan), np.where(on, frontal, np.nan)

@@ -23,7 +23,9 @@ from poise.skeleton import Segment
 
 BLOCK: Final = 3000
 """Frames: blocks of 5 min of UTC, so that any chunking finds the same."""
-EVIDENCE: Final = 600
+EVERY: Final = 5
+"""Frames: two moments a second are enough to count, and cost a fifth."""
+EVIDENCE: Final = 600 // EVERY
 """A block with less than a minute of upright, still neighbours says nothing."""
 CALM_RAD_S: Final = float(np.radians(10.0))
 """Still enough for gravity to be trusted and for nobody to be bending (project decision)."""
@@ -60,7 +62,7 @@ AWAY_BLOCKS: Final = 6
 NIGHT_BLOCKS: Final = 96
 """All unseen for eight hours: it is another day, and they were put on again (project decision)."""
 OFF_DEG: Final = 60
-OFF_FRAMES: Final = 300
+OFF_FRAMES: Final = 300 // EVERY
 """Half a minute at rest at 60° from upright neighbours: no segment of a back bends like that."""
 _PENDING: Final = 100
 """Frames that are counted together: ten live messages cost as little as one (any number gives the same)."""
@@ -106,9 +108,9 @@ class Validity:
         cuts = [0, *(int(i) + 1 for i in np.flatnonzero(blocks[1:] != blocks[:-1])), len(blocks)]
         for i, j in pairwise(cuts):
             self._enter(int(blocks[i]))
-            rows = (moments.rate[i:j], sagittal[i:j], frontal[i:j], moments.up[i:j, :, 0])
-            # Copies: what the caller does with its arrays afterwards must not change what is counted.
-            self._pending.append((rows[0].copy(), rows[1].copy(), rows[2].copy(), rows[3].copy()))
+            # Picking copies: what the caller does with its arrays afterwards must not change what is counted.
+            at = i + (moments.frames[i:j] % EVERY == 0).nonzero()[0]
+            self._pending.append((moments.rate[at], sagittal[at], frontal[at], moments.up[at, :, 0]))
             if sum(len(part[0]) for part in self._pending) >= _PENDING:
                 self._flush()
         return tuple(self.doubts[known:])

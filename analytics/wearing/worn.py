@@ -41,6 +41,9 @@ class StillnessLimits:
         minutes: how long before all sensors, when all are still, count as not worn.
         alone_minutes: how long before one does while another moves: a back against a chair is very still.
         witness_deg: how far another must have turned meanwhile.
+        upright_deg: a sensor nearer than this to its calibrated upright hangs as on a body; on a table
+            it hardly ever does.
+        upright_minutes: how long such a sensor must be still.
     """
 
     block_deg: float = 0.1
@@ -50,6 +53,8 @@ class StillnessLimits:
     minutes: float = 3.0
     alone_minutes: float = 5.0
     witness_deg: float = 5.0
+    upright_deg: float = 45.0
+    upright_minutes: float = 20.0
 
 
 DEFAULT_STILLNESS: Final = StillnessLimits()
@@ -91,6 +96,9 @@ class WearWatch:
         self._needed = max(1, round(limits.minutes * 60e6 / GRID_US / BLOCK))
         self._alone = max(1, round(limits.alone_minutes * 60e6 / GRID_US / BLOCK))
         self._witness = float(np.radians(limits.witness_deg))
+        self._upright = max(1, round(limits.upright_minutes * 60e6 / GRID_US / BLOCK))
+        self._hangs = float(np.cos(np.radians(limits.upright_deg)))
+        self._axes = np.zeros((3, 0))
         self._segments: tuple[str, ...] = ()
         self._block = -1
         self._open: list[Floats] = []
@@ -100,8 +108,14 @@ class WearWatch:
         self._off = np.zeros(0, np.bool_)
         self._since = np.zeros(0, np.int64)
 
-    def update(self, moments: Moments) -> Bools:
-        """Return (n, m) bool, True where the sensor is worn, or not known to be off."""
+    def update(self, moments: Moments, upright: Floats | None = None) -> Bools:
+        """Return (n, m) bool, True where the sensor is worn, or not known to be off.
+
+        Args:
+            moments: the next n moments.
+            upright: (3, m) where up was in each sensor at the calibrated upright, NaN where unknown.
+        """
+        self._axes = np.full((3, len(moments.segments)), np.nan) if upright is None else upright
         if moments.segments != self._segments:
             self._wear(moments.segments)
         if len(moments) == 0:
@@ -127,28 +141,29 @@ class WearWatch:
         starts = np.concatenate([_FIRST, np.flatnonzero(turns) + 1])
         low, high = np.fmin.reduceat(values, starts, axis=0), np.fmax.reduceat(values, starts, axis=0)
         seen = np.add.reduceat(~np.isnan(values[..., _SHAKE]), starts, axis=0, dtype=np.int64)
+        told, span = seen >= _SEEN, high - low
         worn = np.ones((len(starts), values.shape[1]), np.bool_)
         with np.errstate(invalid="ignore"):
+            calm = told & (span[..., :_RATE].max(axis=2) <= self._step) & (span[..., _RATE] <= self._rate)
+            calm &= high[..., _SHAKE] <= self._shake
             for i, block in enumerate(blocks[starts].tolist()):
                 worn[i] = ~self._off
-                if i + 1 < len(starts):
-                    self._close(block, low[i], high[i], seen[i])
+                if i + 1 < len(starts) and (calm[i].any() or self._blocks.any()):
+                    self._close(block, low[i], high[i], told[i], calm[i])
         self._block, self._open = int(blocks[-1]), [values[starts[-1] :].copy()]
         which = np.concatenate([_FIRST, turns.cumsum()])
         return np.asarray(worn[which], np.bool_)
 
-    def _close(self, block: int, low: Floats, high: Floats, seen: Int64s) -> None:
-        """Judge a block that is complete, sensor by sensor.
+    def _close(self, block: int, low: Floats, high: Floats, told: Bools, calm: Bools) -> None:
+        """Judge a complete block; without a calm sensor, now or before, nothing would change.
 
         Args:
             block: which.
             low: (m, 5) least up (x, y, z), rate and shake.
             high: (m, 5) greatest.
-            seen: (m,) frames.
+            told: (m,) bool, enough of it was seen.
+            calm: (m,) bool, it did not move.
         """
-        told, span = seen >= _SEEN, high - low
-        calm = told & (span[:, :_RATE].max(axis=1) <= self._step) & (span[:, _RATE] <= self._rate)
-        calm &= high[:, _SHAKE] <= self._shake
         lowest, highest = np.fmin(self._low, low[:, :_RATE]), np.fmax(self._high, high[:, :_RATE])
         turned = (highest - lowest).max(axis=2)
         # Over hours on a table temperature shifts the sensor's up: once off, each block stands for itself.
@@ -161,9 +176,12 @@ class WearWatch:
         on, new = goes_on[:, None, None], begins[:, None, None]
         self._low = np.where(on, lowest, np.where(new, low[:, :_RATE], self._low))
         self._high = np.where(on, highest, np.where(new, high[:, :_RATE], self._high))
-        together = bool(told.any()) and bool((self._blocks[told] >= self._needed).all())
+        middle = (low[:, :_RATE] + high[:, :_RATE]) / 2
+        hangs = (middle * self._axes.T).sum(axis=1) >= self._hangs
+        needed = np.where(hangs, self._upright, self._needed)
+        together = bool(told.any()) and bool((self._blocks >= needed)[told].all())
         seen_moving = goes_on & (np.fmax.reduce(turned, axis=1) >= self._witness)
-        alone = seen_moving & (self._blocks >= self._alone)
+        alone = seen_moving & (self._blocks >= np.maximum(needed, self._alone))
         self._off = (self._blocks > 0) & (self._off | alone | (told & together))
 
     def _wear(self, segments: tuple[str, ...]) -> None:
