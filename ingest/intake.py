@@ -12,16 +12,16 @@ from ingest.journal import Journal, Lane
 from ingest.sqlite import Connection, Database
 from ingest.store import ResultStore, key, storable
 from ingest.stream import Analysis, Stream
+from ingest.telling import live_notice
 from poise import notices
 from poise.errors import StoreRejectedError, WireError
 from poise.notices import CalibrationNotice, EpisodeNotice, Live, Presence, SensorStatus, Stored
-from poise.results import PostureFrames, Results
+from poise.results import Results
 from poise.samples import SampleMessage
 from poise.topics import BUCKETS, Address, Leaf, Wearer, parse
 from poise.wire import decode_samples
 
 log = logging.getLogger("poise.ingest")
-_MOST_LIVE_FRAMES: Final = 50
 _LATE_IDLE_US: Final = 30_000_000
 _TAKEN: Final = (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION)
 N = TypeVar("N", Presence, SensorStatus)
@@ -233,9 +233,10 @@ class Intake:
                 outcome.episodes[wearer, episode.id] = EpisodeNotice(origin=origin, episode=episode)
             for remark, number in part.remarks:
                 self._journal.count(c, key(wearer), remark, number)
-            for frames in part.frames:
-                if len(frames) and not stream.late:
-                    outcome.live[wearer] = _live(frames, origin)
+            stream.advice.note(part)
+            frames = next((frames for frames in reversed(part.frames) if len(frames)), None)
+            if frames is not None and not stream.late:
+                outcome.live[wearer] = live_notice(frames, origin, stream.advice.sentences)
 
     def _calibration(self, c: Connection, wearer: Wearer, payload: bytes) -> None:
         calibration = notices.decode(payload, CalibrationNotice).calibration
@@ -276,24 +277,3 @@ def _joined(outcomes: Iterable[Outcome]) -> Outcome:
         whole.live |= outcome.live
         whole.episodes |= outcome.episodes
     return whole
-
-
-def _live(frames: PostureFrames, origin: str) -> Live:
-    start = max(0, len(frames) - _MOST_LIVE_FRAMES)
-    return Live(
-        run_us=frames.run_us,
-        calibration=frames.calibration,
-        origin=origin,
-        segments=list(frames.segments),
-        t_us=frames.t_us[start:].tolist(),
-        sagittal=_columns(frames.sagittal[start:].T.tolist()),
-        frontal=_columns(frames.frontal[start:].T.tolist()),
-        kinds=[
-            [str(kind) for kind, held in zip(frames.kinds, row, strict=True) if held]
-            for row in frames.held[start:].tolist()
-        ],
-    )
-
-
-def _columns(columns: list[list[float]]) -> list[list[float | None]]:
-    return [[None if value != value else value for value in column] for column in columns]

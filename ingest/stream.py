@@ -14,6 +14,7 @@ import numpy as np
 
 from ingest.journal import Journal, Run
 from ingest.sqlite import Connection
+from ingest.telling import Advice
 from poise.calibration import Calibration, Verdict
 from poise.results import Results
 from poise.samples import ImuBatch, SampleMessage
@@ -52,6 +53,7 @@ class Stream:
         analysed_us: UTC µs of the newest sample given to the analytics, 0 before the first.
         run: the open run, None before the first and after a fault.
         session: gateway session of the newest message.
+        advice: what the wearer should know, of the results that were told and of those taken up again.
     """
 
     wearer: Wearer
@@ -64,6 +66,7 @@ class Stream:
     origin: str = ""
     session: str = ""
     fault: bool = False
+    advice: Advice = field(default_factory=Advice)
     _analysis: Analysis | None = None
 
     def restore(self, c: Connection) -> None:
@@ -78,7 +81,7 @@ class Stream:
             message = decode_samples(payload)
             self.origin, self.session = message.origin, message.session
             for batches in _cut(message.batches, [from_us])[-1:]:
-                self._update(batches)
+                self.advice.note(self._update(batches))
             from_us = 0
 
     def is_behind(self, message: SampleMessage, now_us: int) -> bool:

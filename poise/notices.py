@@ -79,6 +79,10 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
         sagittal: a column for each of `segments`, a value for each frame.
         frontal: likewise.
         kinds: a list for each frame of the kinds whose rule holds, before any dwell.
+        activity: a `poise.results.Activity`, an estimate: what the wearer did for most of the newest second;
+            "" from programs that do not tell.
+        advice: sentences for the wearer that hold as of the newest frame: sensors that seem not to be worn,
+            reasons not to trust the calibration any longer.
     """
 
     v: int = VERSION
@@ -90,6 +94,8 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     sagittal: list[list[float | None]]
     frontal: list[list[float | None]]
     kinds: list[list[str]]
+    activity: str = ""
+    advice: list[str] = []
 
 
 class CalibrationNotice(msgspec.Struct, frozen=True, kw_only=True):

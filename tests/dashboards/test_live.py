@@ -5,7 +5,7 @@ from dashboards_house import FakeWearer
 
 from dashboards.live import LivePosture
 from dashboards.palette import Tone
-from ingest.intake import _live
+from ingest.telling import live_notice
 from poise.notices import Live, decode, encode
 from poise.results import GRID_US, Kind, PostureFrames
 
@@ -75,7 +75,7 @@ def test_the_notice_is_read_as_ingest_writes_it():
         np.array([[0.1, 0.2], [0.1, np.nan], [0.3, 0.4]]), np.zeros((3, 2)), (), np.zeros((3, 0), np.bool_),
     )  # fmt: skip
     posture = LivePosture()
-    posture.take(_live(frames, "worn"))
+    posture.take(live_notice(frames, "worn"))
     assert posture.angles == {"head": 0.3, "c7": 0.4}
     assert posture.last_us == T0 + 2 * GRID_US
 

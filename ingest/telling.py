@@ -1,0 +1,110 @@
+"""What the live topic says of the newest frames, and the advice that holds with them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+
+from analytics.conclusions import Conclusions
+from analytics.wearing.doubts import Cause, Doubt, Standing
+from analytics.wearing.worn import TakenOff
+from poise.notices import Live
+from poise.results import ACTIVITIES, PostureFrames, Results
+from poise.skeleton import Segment, spoken
+
+_MOST_FRAMES: Final = 50
+_SECOND: Final = 10
+"""Frames of which the activity is the one that most of them show."""
+_PLACES: Final = {str(segment): i for i, segment in enumerate(Segment)}
+
+
+class Advice:
+    """What a wearer should know and do, as of the newest frame of the open run.
+
+    The analytics name a doubt once, when it becomes known. It is kept here until its run has ended: with a
+    new calibration, or a silence of all sensors. Sensors not worn are named anew with every frame.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing to say."""
+        self._run_us = -1
+        self._doubts: list[Doubt] = []
+        self._taken_off: tuple[TakenOff, ...] = ()
+
+    def note(self, results: Results) -> None:
+        """Take in what was concluded next."""
+        frames = [part for part in results.frames if len(part)]
+        if not frames:
+            return
+        known = self._doubts if frames[-1].run_us == self._run_us else []
+        new = results.doubts if isinstance(results, Conclusions) else ()
+        self._run_us = frames[-1].run_us
+        # One message may end a run and begin the next; what was doubted before is of the calibration before.
+        self._doubts = [*known, *(doubt for doubt in new if doubt.t_us >= self._run_us)]
+        self._taken_off = results.taken_off if isinstance(results, Conclusions) else ()
+
+    @property
+    def sentences(self) -> list[str]:
+        """What holds now, most urgent first: put on what is off, then calibrate, or else re-check."""
+        off = {sensor.segment for sensor in self._taken_off}
+        doubts = [d for d in self._doubts if d.cause is not Cause.PUT_BACK or not off.issuperset(d.segments)]
+        ended = [doubt for doubt in doubts if doubt.standing is Standing.ENDED]
+        back = [doubt for doubt in ended if doubt.cause is Cause.PUT_BACK]
+        # To calibrate again settles everything, so that nothing less is asked for beside it.
+        rest = [doubt.sentence for doubt in ended or doubts if doubt.cause is not Cause.PUT_BACK]
+        return list(dict.fromkeys([*_not_worn(self._taken_off), *rest, *_put_back(back)]))
+
+
+def live_notice(frames: PostureFrames, origin: str, advice: Sequence[str] = ()) -> Live:
+    """Return the newest frames, at least one, as the live topic carries them (docs/wire.md)."""
+    start = max(0, len(frames) - _MOST_FRAMES)
+    return Live(
+        run_us=frames.run_us,
+        calibration=frames.calibration,
+        origin=origin,
+        segments=list(frames.segments),
+        t_us=frames.t_us[start:].tolist(),
+        sagittal=_columns(frames.sagittal[start:].T.tolist()),
+        frontal=_columns(frames.frontal[start:].T.tolist()),
+        kinds=[
+            [str(kind) for kind, held in zip(frames.kinds, row, strict=True) if held]
+            for row in frames.held[start:].tolist()
+        ],
+        activity=_activity(frames),
+        advice=list(advice),
+    )
+
+
+def _activity(frames: PostureFrames) -> str:
+    newest = frames.activity[-_SECOND:]
+    return str(ACTIVITIES[int(np.bincount(newest).argmax())]) if len(newest) else ""
+
+
+def _columns(columns: list[list[float]]) -> list[list[float | None]]:
+    return [[None if value != value else value for value in column] for column in columns]
+
+
+def _not_worn(sensors: Sequence[TakenOff]) -> list[str]:
+    """Say it in one sentence, however many sensors lie on the table."""
+    if len(sensors) <= 1:
+        return [sensor.sentence for sensor in sensors]
+    names = _several(sensor.segment for sensor in sensors)
+    sentence = (
+        f"The sensors for {names} have not moved at all for some minutes and seem not to be worn. Put them "
+        "back on, or switch them off; until then nothing is concluded from them."
+    )
+    return [sentence]
+
+
+def _put_back(doubts: Sequence[Doubt]) -> list[str]:
+    segments = list(dict.fromkeys(segment for doubt in doubts for segment in doubt.segments))
+    if len(segments) <= 1:
+        return [doubt.sentence for doubt in doubts]
+    names = _several(segments)
+    return [f"The sensors on {names} were taken off and put back. Calibrate again: sit tall, then bow."]
+
+
+def _several(segments: Iterable[str]) -> str:
+    """Return "head, C7 and T4", from above to below."""
+    *most, last = map(spoken, sorted(segments, key=lambda name: _PLACES.get(name, len(_PLACES))))
+    return f"{', '.join(most)} and {last}"
