@@ -9,18 +9,20 @@ import numpy as np
 
 from analytics.posture.rules import DEFAULT_PLAN, Plan, Worn, deviations, measures
 from dashboards.palette import Tone, tone_of
-from dashboards.words import NO_DATA_AFTER_S, held
+from dashboards.words import NO_DATA_AFTER_S, doing, held, not_judged, several
 from ingest.reading import Series
 from poise.notices import Live
-from poise.results import FORWARD_OF_UPRIGHT, SPINE_KINDS, Kind
+from poise.results import FORWARD_OF_UPRIGHT, SPINE_KINDS, Activity, Kind
 from poise.samples import Floats
-from poise.skeleton import THORAX_REFERENCES
+from poise.skeleton import SCAPULAE, SPINE, THORAX_REFERENCES, spoken
 
 TRACE_S: Final = 120
 """Seconds of live traces kept."""
 _LAPSE_US: Final = 1_000_000
 """A posture whose rule fails for less than this still counts as held, so that the seconds do not flicker."""
 _KINDS: Final[Mapping[str, Kind]] = {str(kind): kind for kind in Kind}
+_ACTIVITIES: Final[Mapping[str, Activity]] = {str(activity): activity for activity in Activity}
+_STALE_US: Final = round(NO_DATA_AFTER_S * 1e6)
 _ORDER: Final = (
     *SPINE_KINDS,
     Kind.SIDE_BEND,
@@ -40,12 +42,14 @@ class Now:
         title: a few words.
         sentence: what is held, how far and for how long; "" where the title says it all.
         alternative: text alternative of the figure, without running seconds.
+        doing: what the wearer does meanwhile, "" where that is not known or stands in the title.
     """
 
     tone: Tone
     title: str
     sentence: str
     alternative: str
+    doing: str = ""
 
 
 @dataclass(slots=True)
@@ -59,6 +63,9 @@ class LivePosture:
         angles: newest sagittal inclinations, rad; unseen segments are absent.
         seen_us: UTC µs at which each segment was last seen.
         origin: of the newest notice.
+        activity: what the wearer does, an estimate.
+        segments: whose sensors sent in this run.
+        advice: what the wearer should know and do, as of the newest frame.
     """
 
     plan: Plan = DEFAULT_PLAN
@@ -67,6 +74,10 @@ class LivePosture:
     origin: str = ""
     angles: dict[str, float] = field(default_factory=dict)
     seen_us: dict[str, int] = field(default_factory=dict)
+    activity: Activity = Activity.UNKNOWN
+    segments: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    _activity_us: int = 0
     _since: dict[Kind, tuple[int, int]] = field(default_factory=dict)
     _deviation: dict[Kind, float] = field(default_factory=dict)
     _traces: deque[tuple[int, dict[str, float]]] = field(default_factory=lambda: deque(maxlen=TRACE_S * 10))
@@ -76,6 +87,8 @@ class LivePosture:
         if not well_shaped(live):
             return
         self.calibration, self.origin = live.calibration, live.origin
+        if live.t_us[-1] > self.last_us:
+            self._do(live)
         sagittal, frontal = _frames(live.sagittal), _frames(live.frontal)
         worn = Worn({name: j for j, name in enumerate(live.segments)}, {})
         traced = _traced(sagittal, worn)
@@ -113,16 +126,24 @@ class LivePosture:
         """
         if self.last_us == 0:
             return Now(Tone.UNKNOWN, "Waiting for the sensors", "", "No posture to show yet.")
-        if now_us - self.last_us > NO_DATA_AFTER_S * 1e6:
+        if now_us - self.last_us > _STALE_US:
             return Now(Tone.UNKNOWN, "No live data", "The figure shows the last posture seen.",
                        "The last posture seen; live data has stopped.")  # fmt: skip
+        apart = not_judged(self.activity) if self.activity is Activity.NOT_WORN or self.calibration else None
+        if apart and not self._lets_pass():
+            title, sentence = apart
+            return Now(Tone.UNKNOWN, title, sentence, f"{title}; posture is not judged now.")
         if not self.calibration:
             return Now(Tone.UNKNOWN, "Not calibrated yet",
                        "Sit upright and still and calibrate the sensors; posture is judged from then on.",
                        "No posture to show: the sensors are not calibrated.")  # fmt: skip
         if not self.angles:
-            return Now(Tone.UNKNOWN, "No sensor is seen", "", "No sensor is seen at this moment.")
+            return _nothing_seen(self.advice)
         return self._held_now(open_since or {})
+
+    def advice_at(self, now_us: int) -> Sequence[str]:
+        """Return the advice that holds at `now_us`; none once live data has stopped."""
+        return self.advice if now_us - self.last_us <= _STALE_US else ()
 
     def traces(self, name: str) -> tuple[Sequence[int], Sequence[float]]:
         """Return times (UTC µs) and values (rad) of "neck", "thorax", "shoulder_left" or "shoulder_right"."""
@@ -132,12 +153,34 @@ class LivePosture:
     def _held_now(self, open_since: Mapping[Kind, int]) -> Now:
         kinds = [kind for kind in _ORDER if self.since_us(kind) is not None]
         if not kinds:
-            return Now(Tone.UPRIGHT, "Near your upright", "", "Side view: near your upright.")
+            alternative = "Side view: near your upright."
+            return Now(Tone.UPRIGHT, "Near your upright", self._without(), alternative, doing(self.activity))
         times = {k: min(self.since_us(k) or 0, open_since.get(k, self.last_us)) for k in kinds}
         longest = max((self.last_us - t) / 1e6 for t in times.values())
         texts = [held(k, self._deviation.get(k), (self.last_us - times[k]) / 1e6) for k in kinds]
         plain = "; ".join(held(k, None, None) for k in kinds)
-        return Now(tone_of(longest), _title(kinds), ". ".join(texts), f"Side view: {plain}.")
+        sentence, alternative = ". ".join(texts), f"Side view: {plain}."
+        return Now(tone_of(longest), _title(kinds), sentence, alternative, doing(self.activity))
+
+    def _without(self) -> str:
+        """Name the sensors whose angles have been missing for a while: what they would tell is not known."""
+        missing = [
+            name
+            for name in (*SPINE, *SCAPULAE)
+            if name in self.segments and self.last_us - self.seen_us.get(name, 0) > _STALE_US
+        ]
+        return f"As far as can be told without {several([spoken(n) for n in missing])}." if missing else ""
+
+    def _lets_pass(self) -> bool:
+        """Return whether the wearer moves so shortly that postures count on, as in the rules."""
+        moving = self.activity is Activity.MOVING
+        return moving and self.last_us - self._activity_us < self.plan.moving_s * 1e6
+
+    def _do(self, live: Live) -> None:
+        activity = _ACTIVITIES.get(live.activity, Activity.UNKNOWN)
+        if activity is not self.activity:
+            self._activity_us = live.t_us[0]
+        self.activity, self.segments, self.advice = activity, tuple(live.segments), tuple(live.advice)
 
     def _note(self, t_us: int, row: Sequence[tuple[str, float]]) -> None:
         self.angles = {name: value for name, value in row if np.isfinite(value)}
@@ -155,6 +198,13 @@ def _title(kinds: Sequence[Kind]) -> str:
     if any(kind in FORWARD_OF_UPRIGHT for kind in kinds):
         return "Drifting forward"
     return held(kinds[0], None, None)
+
+
+def _nothing_seen(advice: Sequence[str]) -> Now:
+    if not advice:
+        return Now(Tone.UNKNOWN, "No sensor is seen", "", "No sensor is seen at this moment.")
+    title = "Posture is not judged now"
+    return Now(Tone.UNKNOWN, title, "What to do stands at the top of this page.", f"{title}.")
 
 
 def well_shaped(live: Live) -> bool:

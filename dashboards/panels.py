@@ -27,6 +27,19 @@ CURVES: Final = (
 EPISODES_SHOWN: Final = 12
 
 
+class AdvicePanel:
+    """What the wearer should know and do now; nothing is shown where there is nothing to say."""
+
+    def __init__(self) -> None:
+        # The region itself is always there, so that a screen reader tells what comes into it.
+        self._region = tag("div", role="status", aria_label="What to do")
+
+    def show(self, posture: LivePosture, now_us: int) -> None:
+        """Show the advice that holds now."""
+        items = "".join(f"<li>{escape(sentence)}</li>" for sentence in posture.advice_at(now_us))
+        put(self._region, html=f'<ul class="advice">{items}</ul>' if items else "")
+
+
 class LivePanel:
     """The live figure with its sentence."""
 
@@ -36,6 +49,7 @@ class LivePanel:
             with tag("div", "now-words"):
                 self._title = tag("p", "title")
                 self._sentence = tag("p", "mute sentence")
+                self._doing = tag("p", "mute doing")
                 self._sensors = tag("p", "mute small")
         self._spoken = tag("p", "hidden", role="status")
 
@@ -50,6 +64,7 @@ class LivePanel:
         self._figure.say(now.tone, now.alternative)
         put(self._title, text=now.title)
         put(self._sentence, text=now.sentence)
+        put(self._doing, text=now.doing)
         put(self._spoken, text=now.alternative)
         put(self._sensors, text=self._drawn_from(posture))
 

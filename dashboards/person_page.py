@@ -11,7 +11,15 @@ from nicegui import ui
 from dashboards import words
 from dashboards.elements import attribute, put, tag
 from dashboards.live import LivePosture
-from dashboards.panels import DaysPanel, EpisodesPanel, LivePanel, SensorsPanel, TodayPanel, TracesPanel
+from dashboards.panels import (
+    AdvicePanel,
+    DaysPanel,
+    EpisodesPanel,
+    LivePanel,
+    SensorsPanel,
+    TodayPanel,
+    TracesPanel,
+)
 from dashboards.status import ended, newest_us
 from dashboards.today import Today, read_history, read_recent, read_seen, read_today
 from ingest.reading import LiveFeed, Reader
@@ -70,6 +78,7 @@ class _Person:
             self._about = tag("p", "mute")
             self._fresh = tag("p", "fresh")
         self._trouble = tag("p", "trouble", role="alert")
+        self._advice = AdvicePanel()
         with tag("div", "panels"):
             self._live = LivePanel(self._today, self._posture, self._zone)
             self._traces = TracesPanel()
@@ -92,6 +101,7 @@ class _Person:
         put(self._fresh, text=words.freshness(last_us, now_us, today.zone).capitalize())
         silent = 0 < last_us < now_us - words.NO_DATA_AFTER_S * 1e6 and not ended(today)
         attribute(self._fresh, "data-silent", str(silent).lower())
+        self._advice.show(self._posture, now_us)
         self._live.show(today, self._posture, now_us)
         self._traces.show(self._posture, now_us)
         self._sensors.show(today, self._posture, now_us)

@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingest.reading import Day, Person
-from poise.results import FORWARD_OF_UPRIGHT, KIND_TEXT, Episode, Kind
+from poise.results import FORWARD_OF_UPRIGHT, KIND_TEXT, Activity, Episode, Kind
 from poise.skeleton import spoken
 
 NO_DATA_AFTER_S: Final = 3.0
@@ -23,6 +23,17 @@ _HELD: Final = {
     Kind.ROUNDED_SHOULDER_RIGHT: "Right shoulder {deg}° forward of your upright",
     Kind.RAISED_SHOULDER_LEFT: "Left shoulder about {deg}° raised, an estimate",
     Kind.RAISED_SHOULDER_RIGHT: "Right shoulder about {deg}° raised, an estimate",
+}
+_DOING: Final = {
+    Activity.SITTING: "Sitting, an estimate",
+    Activity.STANDING: "Standing, an estimate",
+    Activity.UPRIGHT: "Sitting or standing",
+}
+_NOT_JUDGED: Final = {
+    Activity.WALKING: ("Walking", "An estimate. Posture is not judged while walking."),
+    Activity.LYING: ("Lying down", "An estimate. Posture is not judged while lying."),
+    Activity.MOVING: ("Moving about", "Posture is judged again once a posture is held."),
+    Activity.NOT_WORN: ("Not worn", "The sensors have not moved at all for some minutes."),
 }
 
 
@@ -112,6 +123,16 @@ def held(kind: Kind, deviation_rad: float | None, seconds: float | None) -> str:
     else:
         text = _HELD[kind].format(deg=round(math.degrees(deviation_rad)))
     return text if seconds is None or seconds < 1 else f"{text} for {duration(seconds)}"
+
+
+def doing(activity: Activity) -> str:
+    """Return what the wearer does while posture is judged, "Sitting, an estimate"; "" if not known."""
+    return _DOING.get(activity, "")
+
+
+def not_judged(activity: Activity) -> tuple[str, str] | None:
+    """Return title and sentence of an activity in which posture is not judged, None where it is."""
+    return _NOT_JUDGED.get(activity)
 
 
 def forward_s(day: Day | None) -> float:

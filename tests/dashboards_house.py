@@ -20,7 +20,7 @@ from dashboards.serve import serve
 from ingest.reading import Day, Person, Series
 from poise.errors import StoreUnavailableError
 from poise.notices import Live, Presence, SensorStatus
-from poise.results import Episode, Kind
+from poise.results import JUDGED, Activity, Episode, Kind
 from poise.samples import Gap
 from poise.topics import Wearer
 
@@ -123,11 +123,15 @@ class FakeWearer:
         kind: the posture to go to, None for upright.
         lost: segments whose sensor is silent.
         calibration: "" for a wearer who is not calibrated.
+        activity: what they do.
+        advice: what they should know and do.
     """
 
     kind: Kind | None = None
     lost: frozenset[str] = frozenset()
     calibration: str = "cal-1"
+    activity: Activity = Activity.SITTING
+    advice: tuple[str, ...] = ()
     angles: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SEGMENTS, 0.0))
 
     def second(self, end_us: int) -> Live:
@@ -143,6 +147,8 @@ class FakeWearer:
             sagittal=[list(column) for column in zip(*rows, strict=True)],
             frontal=[[None if v is None else 0.01 for v in column] for column in zip(*rows, strict=True)],
             kinds=[self._kinds(row) for row in rows],
+            activity=str(self.activity),
+            advice=list(self.advice),
         )
 
     def _frame(self, t_us: int) -> list[float | None]:
@@ -155,7 +161,11 @@ class FakeWearer:
         return row
 
     def _kinds(self, row: Sequence[float | None]) -> list[str]:
-        far = self.kind is not None and max(abs(v or 0.0) for v in row) > math.radians(11)
+        far = (
+            self.kind is not None
+            and self.activity in JUDGED
+            and max(abs(v or 0.0) for v in row) > math.radians(11)
+        )
         return [str(self.kind)] if far and self.kind else []
 
 

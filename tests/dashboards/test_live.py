@@ -1,13 +1,13 @@
 import msgspec
 import numpy as np
 import pytest
-from dashboards_house import FakeWearer
+from dashboards_house import SEGMENTS, FakeWearer
 
 from dashboards.live import LivePosture
 from dashboards.palette import Tone
 from ingest.telling import live_notice
 from poise.notices import Live, decode, encode
-from poise.results import GRID_US, Kind, PostureFrames
+from poise.results import GRID_US, JUDGED, Activity, Kind, PostureFrames
 
 T0 = 1_795_000_000_000_000
 
@@ -51,6 +51,40 @@ def test_silence_lost_sensors_and_a_missing_calibration_are_said():
     bare = LivePosture()
     now = sit(bare, FakeWearer(calibration=""), 3)
     assert bare.now(now).title == "Not calibrated yet"
+
+
+def test_nobody_is_called_upright_who_walks_lies_moves_or_wears_no_sensor():
+    posture, body = LivePosture(), FakeWearer(activity=Activity.UPRIGHT)
+    now = sit(posture, body, 3)
+    assert (posture.now(now).title, posture.now(now).doing) == ("Near your upright", "Sitting or standing")
+    for activity in set(Activity) - set(JUDGED):
+        body.activity = activity
+        now = sit(posture, body, 7, now)
+        said = posture.now(now)
+        assert said.tone is Tone.UNKNOWN
+        assert "upright" not in (said.title + said.sentence + said.alternative + said.doing).lower()
+        assert "not judged" in said.alternative
+    body.activity, body.kind = Activity.STANDING, Kind.SLOUCH
+    now = sit(posture, body, 8, now)
+    assert (posture.now(now).title, posture.now(now).doing) == ("Drifting forward", "Standing, an estimate")
+    body.activity = Activity.MOVING
+    now = sit(posture, body, 1, now)
+    assert posture.now(now).title == "Drifting forward"  # one moves into a posture
+    body.activity, body.calibration = Activity.NOT_WORN, ""
+    assert posture.now(sit(posture, body, 1, now)).title == "Not worn"
+
+
+def test_what_cannot_be_told_is_said_and_advice_ends_with_the_live_data():
+    posture, body = LivePosture(), FakeWearer(advice=("Sit tall for five seconds.",), lost=frozenset({"t4"}))
+    now = sit(posture, body, 4)
+    assert posture.now(now).sentence == "As far as can be told without T4."
+    assert posture.advice_at(now) == ("Sit tall for five seconds.",)
+    assert not posture.advice_at(now + 3_100_000)
+    old = FakeWearer().second(T0)
+    posture.take(old)
+    assert posture.advice_at(now) == ("Sit tall for five seconds.",)
+    body.lost = frozenset(SEGMENTS)
+    assert posture.now(sit(posture, body, 1, now)).title == "Posture is not judged now"
 
 
 def test_traces_hold_two_minutes_and_the_right_differences():

@@ -12,7 +12,7 @@ from dashboards_house import ANNA, FakeStore, episode, made_up_day, open_house, 
 from playwright.async_api import async_playwright
 
 from dashboards.figure import paths
-from poise.results import Kind
+from poise.results import Activity, Kind
 
 pytestmark = pytest.mark.browser
 CHROMIUM = Path("/usr/bin/chromium")
@@ -116,6 +116,14 @@ async def test_the_figure_moves_at_ten_hertz_or_more_and_says_the_posture():
         drawn_from = "Drawn from head, C7, T4, lower back, left scapula and right scapula."
         assert drawn_from in await visit.page.locator(".now-words").inner_text()
         assert "all times are" not in await visit.page.locator(".top").inner_text()
+        assert "Sitting, an estimate" in await visit.page.locator(".now-words").inner_text()
+        assert await visit.page.locator(".advice").count() == 0
+        visit.house.body.activity = Activity.WALKING
+        visit.house.body.advice = ("Sit tall for <five> seconds.",)
+        await visit.page.locator(".figure[data-tone=unknown]").wait_for(timeout=WITHIN_MS)
+        assert "Posture is not judged while walking." in await visit.page.locator(".now-words").inner_text()
+        region = visit.page.get_by_role("status", name="What to do")
+        assert await region.inner_text() == "Sit tall for <five> seconds."
 
 
 async def test_the_browser_draws_exactly_what_the_server_draws():

@@ -1,5 +1,6 @@
 """Topics and the JSON notices."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +42,12 @@ def test_foreign_topics_are_refused_with_a_reason(topic: str, reason: str) -> No
 
 
 ALIGNMENT = Alignment("D4:22", (1.0, 0.0, 0.0, 0.0), 0.01, 0.6)
+LIVE = notices.Live(
+    run_us=1, calibration="c", origin="worn", segments=["c7"], t_us=[2], sagittal=[[0.1]], frontal=[[None]],
+    kinds=[[]], activity="sitting", advice=["Sit tall for five seconds."],
+)  # fmt: skip
 SAMPLES = [
+    LIVE,
     notices.Presence(state="online", gateway="g", session="s", since_us=1),
     notices.SensorStatus(sensor="a", segment="c7", state="streaming", since_us=1, battery_percent=80),
     notices.Stored(session="s", through=4, highest=9, holes=[(5, 6)]),
@@ -54,6 +60,13 @@ SAMPLES = [
 @pytest.mark.parametrize("notice", SAMPLES, ids=lambda notice: type(notice).__name__)
 def test_notices_survive_the_wire(notice: notices.Notice) -> None:
     assert notices.decode(notices.encode(notice), type(notice)) == notice
+
+
+def test_a_live_notice_from_before_activity_and_advice_is_still_read() -> None:
+    fields = msgspec.json.decode(notices.encode(LIVE))
+    del fields["activity"], fields["advice"]
+    old = notices.decode(msgspec.json.encode(fields | {"unheard": "of"}), notices.Live)
+    assert (old.activity, old.advice, old.t_us) == ("", [], LIVE.t_us)
 
 
 @given(st.binary(max_size=80))
