@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.motion.moments import Moments
-from analytics.posture.recent import Latch, Places, Recent, window
-from analytics.posture.stance import Stance
+from analytics.posture.recent import Flags, Latch, Places, Recent, Where, numbers, window
+from analytics.posture.stance import TURNED, Stance, sums
 from analytics.posture.trunk import Trunk
 from poise.errors import ConfigurationError
 from poise.results import ACTIVITIES, Activity
@@ -102,10 +102,13 @@ class ActivityGate:
         self._shaken = round((1e3 * limits.moving_force_m_s2) ** 2)
         self._far = math.cos(math.radians(limits.lying_deg))
         self._near = math.cos(math.radians(limits.lying_release_deg))
+        # Two inclinations below this make a lean that is neither far nor anything but near.
+        self._upright = 0.999 * math.acos(math.sqrt(max(self._far, self._near, 0.0)))
         self._long, self._short = _frames(limits.lying_s), _frames(limits.risen_s)
         self._trunk = Trunk()
         self._places = Places()
-        self._rows, self._steps, self._tilt = Recent(3), Recent(1), Recent(2)
+        self._rows = Recent(3)
+        self._steps, self._tilted, self._raised = Flags(), Flags(), Flags()
         self._walking, self._lying = Latch(), Latch()
         self._stance = Stance()
 
@@ -122,94 +125,113 @@ class ActivityGate:
         """
         if len(moments) == 0:
             return np.zeros(0, np.int8)
-        seen = ~np.isnan(moments.force)
-        on = seen if worn is None else seen & worn
-        force, rate = self._trunk.motion(moments, on)
-        known = ~np.isnan(force)
+        on, off = ~np.isnan(moments.force), None
+        if worn is not None and not worn.all():
+            seen, on = on, on & worn
+            off = seen.any(axis=1) & ~on.any(axis=1)
+        motion = self._trunk.motion(moments, on)
+        known = ~np.isnan(motion[0])
         at = self._places.of(moments.frames)
-        rows = self._rows.extended(at, known, _whole(force - 9.80665), _whole(rate))
-        total = sums(rows)
-        steps = self._steps_now(rows[:, 1], at)
+        rows = self._rows.extended(at, known, _whole(motion))
+        # What moments of this spread and rate cannot show, however it lies in them, is not looked for.
+        spread, fastest = int(rows[1].max() - rows[1].min()), int(rows[2].max())
+        rhythm = (spread + 1) ** 2 * self._gait >= self._strong
+        steps = self._steps.extended(at, self._steps_now(rows[1], at) if rhythm else None)
         walking = self._walks(moments.frames, steps, at)
-        moving = self._moves(total, at)
-        lean = self._trunk.lean(moments, sagittal, frontal, on, walking)
+        stirs = fastest**2 >= min(self._fast, TURNED) or spread**2 >= 4 * self._shaken
+        total = sums(rows) if stirs else None
+        moving = None if total is None else self._moves(total, at)
+        lean = self._trunk.lean(moments, sagittal, frontal, on, walking, self._upright)
         lying = self._lies(moments.frames, lean, at)
-        stance = self._stance.update(moments, rows, total, at, steps, walking, lying)
-        code = np.where(np.isnan(lean), _CODE[Activity.UNKNOWN], _CODE[Activity.UPRIGHT])
-        code = np.where(stance > 0, stance, code)
-        code = np.where(moving, _CODE[Activity.MOVING], code)
-        code = np.where(walking, _CODE[Activity.WALKING], code)
-        code = np.where(lying, _CODE[Activity.LYING], code)
-        code = np.where(known, code, _CODE[Activity.UNKNOWN])
-        code = np.where(seen.any(axis=1) & ~on.any(axis=1), _CODE[Activity.NOT_WORN], code)
-        return np.asarray(code, np.int8)
+        code = np.empty(len(moments), np.int8)
+        code[:] = self._stance.update(moments, rows[1], total, at, steps, walking, lying)
+        code[(code == _CODE[Activity.UNKNOWN]) & ~np.isnan(lean)] = _CODE[Activity.UPRIGHT]
+        for there, activity in (
+            (moving, Activity.MOVING),
+            (walking, Activity.WALKING),
+            (lying, Activity.LYING),
+            (None if known.all() else ~known, Activity.UNKNOWN),
+            (off, Activity.NOT_WORN),
+        ):
+            if there is not None:
+                code[there] = _CODE[activity]
+        return code
 
-    def _walks(self, frames: Int64s, steps: Bools, at: Int64s) -> Bools:
-        """Return (n,) bool: steps have been there long enough and are not yet gone."""
-        flags = self._steps.extended(at, steps)[:, 0]
-        if self._walking.value == 0 and not flags.any():
-            return steps
-        total = flags.cumsum()
-        begins, ends = window(total, at, self._hold) == self._hold, window(total, at, self._gone) == 0
-        return self._walking.update(frames, (ends, 0), (begins, 1))[0] > 0
+    def _walks(self, frames: Int64s, steps: Int64s | None, at: Where) -> Bools | None:
+        """Return (n,) bool: steps have been there long enough and are not yet gone; None for nowhere."""
+        if steps is None and self._walking.value == 0:
+            return None
+        total = None if steps is None else steps.cumsum()
+        begins, ends = _count(total, at, self._hold) == self._hold, _count(total, at, self._gone) == 0
+        return _somewhere(self._walking.update(frames, (ends, 0), (begins, 1))[0] > 0)
 
-    def _steps_now(self, force: Int64s, at: Int64s) -> Bools:
-        """Return (n,) True where the force of the last window repeats step by step."""
+    def _steps_now(self, force: Int64s, at: Where) -> Bools | None:
+        """Return (n,) True where the force of the last window repeats step by step; None for nowhere."""
         limits, w = self._limits, self._gait
         slow = force.cumsum()
         quick = np.zeros_like(force)
         quick[_SMOOTH:] = force[_SMOOTH:] - (slow[_SMOOTH:] - slow[:-_SMOOTH]) // _SMOOTH
         squares = (quick * quick).cumsum()
-        power = window(squares, at, w)
-        strong = power >= self._strong
-        if not strong.any():
-            return np.asarray(strong, np.bool_)
+        strong = window(squares, at, w) >= self._strong
+        hits = np.flatnonzero(strong)
+        if not len(hits):
+            return None
+        ends = numbers(at)[hits]
         most = int(_LAGS[-1])
         # Row i is the force `_LAGS[i]` frames before, a view of the same memory.
         ago = np.ndarray(
             (len(_LAGS), len(quick) - most), np.int64, quick, 8 * (most - int(_LAGS[0])), (-8, 8)
         )
         products = (ago * quick[most:]).cumsum(axis=1)
-        both = power + window(squares, at - _LAGS[:, None], w)
-        alike = 2 * (products[:, at - most] - products[:, at - most - w]) / np.maximum(1, both)
+        both = window(squares, ends, w) + window(squares, ends - _LAGS[:, None], w)
+        alike = 2 * window(products, ends - most, w) / np.maximum(1, both)
         step = alike[_STEP_LAGS[0] - _HALF_LAGS[0] :].max(axis=0)
         half = alike[: len(_HALF_LAGS)].min(axis=0)
-        found = strong & (step >= limits.gait_peak) & (step - half >= limits.gait_score)
-        return np.asarray(found, np.bool_)
+        strong[hits] = (step >= limits.gait_peak) & (step - half >= limits.gait_score)
+        return _somewhere(strong)
 
-    def _moves(self, total: Int64s, at: Int64s) -> Bools:
-        """Return (n,) bool: the trunk turns fast, or is shaken."""
+    def _moves(self, total: Int64s, at: Where) -> Bools | None:
+        """Return (n,) bool: the trunk turns fast, or is shaken; None for nowhere."""
         w = self._moving
-        seen, force, squares, turns = window(total, at, w).T
+        seen, force, squares, turns = window(total, at, w)
         fast = turns >= seen * self._fast
         # n Σx² - (Σx)² is n² times the variance, in whole numbers.
         shaken = seen * squares - force * force >= seen * seen * self._shaken
-        return np.asarray((seen >= w // 2) & (fast | shaken), np.bool_)
+        return _somewhere((seen >= w // 2) & (fast | shaken))
 
-    def _lies(self, frames: Int64s, lean: Floats, at: Int64s) -> Bools:
+    def _lies(self, frames: Int64s, lean: Floats, at: Where) -> Bools | None:
         """Return (n,) bool: the trunk has been far from upright for long, and is not yet back."""
-        tilts = self._tilt.extended(at, lean <= self._far, lean > self._near)
-        if self._lying.value == 0 and not tilts[:, 0].any():
-            return np.zeros(len(at), np.bool_)
-        total = tilts.cumsum(axis=0)
-        lain = window(total[:, 0], at, self._long) == self._long
-        risen = window(total[:, 1], at, self._short) == self._short
-        return self._lying.update(frames, (risen, 0), (lain, 1))[0] > 0
+        tilted = self._tilted.extended(at, _somewhere(lean <= self._far))
+        if tilted is None and self._lying.value == 0:
+            self._raised.forget()
+            return None
+        raised = self._raised.extended(at, _somewhere(lean > self._near))
+        lain = _count(None if tilted is None else tilted.cumsum(), at, self._long) == self._long
+        risen = _count(None if raised is None else raised.cumsum(), at, self._short) == self._short
+        return _somewhere(self._lying.update(frames, (risen, 0), (lain, 1))[0] > 0)
 
 
-def sums(rows: Int64s) -> Int64s:
-    """Return (k, 4) running sums of seen, force, force squared and rate squared."""
-    force, rate = rows[:, 1], rows[:, 2]
-    wide = np.empty((len(rows), 4), np.int64)
-    wide[:, :2], wide[:, 2], wide[:, 3] = rows[:, :2], force * force, rate * rate
-    return wide.cumsum(axis=0)
+def _count(total: Int64s | None, at: Where, length: int) -> Int64s:
+    """Return (n,) how many are set in the windows that end at each moment; None if none is in reach."""
+    return np.zeros_like(numbers(at)) if total is None else window(total, at, length)
+
+
+def _somewhere(flags: Bools) -> Bools | None:
+    """Return the flags, None if none is set."""
+    return flags if flags.any() else None
 
 
 def _frames(seconds: float) -> int:
     return max(1, round(seconds * 10))
 
 
-def _whole(values: Floats) -> Int64s:
-    """Return thousandths as whole numbers; unseen is 0, and nothing is beyond 100."""
-    known = np.where(np.isnan(values), 0.0, values)
-    return np.rint(np.minimum(np.maximum(known, -100.0), 100.0) * 1e3).astype(np.int64)
+def _whole(motion: Floats) -> Floats:
+    """Return (2, n) thousandths as whole numbers, force beyond gravity; unseen is 0, nothing beyond 100."""
+    whole = motion.copy()
+    whole[0] -= 9.80665
+    unseen = np.isnan(whole)
+    if unseen.any():
+        whole[unseen] = 0.0
+    np.minimum(np.maximum(whole, -100.0, out=whole), 100.0, out=whole)
+    whole *= 1e3
+    return np.rint(whole, out=whole)

@@ -1,17 +1,21 @@
-"""The newest frames of whole-number columns, kept so that windows reach back across messages.
+"""The newest moments of rows of whole numbers, kept so that windows reach back across messages.
 
 Windows are sums of whole numbers, which are exact in any order: any chunking gives the same bits.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.samples import Int64s
+from poise.samples import Bools, Int64s
 
 REACH: Final = 58
 """How many moments are kept before the newest: the longest window, and one second to smooth before it."""
+
+
+Where: TypeAlias = slice | Int64s
+"""Rows of moments: a slice where none is missing between them, which is much faster, else (n,)."""
 
 
 class Places:
@@ -21,48 +25,92 @@ class Places:
         """Begin with nothing seen."""
         self._last = -1
 
-    def of(self, frames: Int64s) -> Int64s:
-        """Return (n,) the rows of new moments.
+    def of(self, frames: Int64s) -> Where:
+        """Return the rows of new moments.
 
         A gap longer than `REACH` is shortened to that: windows see nothing in it either way.
 
         Args:
             frames: (n,) grid indices, increasing, n > 0.
         """
-        steps = np.ones(len(frames), np.int64)
-        if self._last >= 0:
-            steps[0] = frames[0] - self._last
-        steps[1:] = frames[1:] - frames[:-1]
+        n, first, last = len(frames), int(frames[0]), self._last
         self._last = int(frames[-1])
+        if self._last - (last if last >= 0 else first - 1) == n:
+            return slice(REACH, REACH + n)
+        steps = np.ones(n, np.int64)
+        if last >= 0:
+            steps[0] = first - last
+        steps[1:] = frames[1:] - frames[:-1]
         return np.asarray(np.minimum(steps, REACH + 1).cumsum() + (REACH - 1), np.int64)
 
 
+def before(at: Where, moments: int) -> Where:
+    """Return the rows so many moments before."""
+    return slice(at.start - moments, at.stop - moments) if isinstance(at, slice) else at - moments
+
+
+def numbers(at: Where) -> Int64s:
+    """Return (n,) the rows one by one."""
+    return np.arange(at.start, at.stop) if isinstance(at, slice) else at
+
+
+def _length(at: Where) -> int:
+    return int(at.stop if isinstance(at, slice) else at[-1] + 1)
+
+
 class Recent:
-    """Keeps the newest `REACH` rows of whole numbers; moments at which nothing came are 0."""
+    """Keeps the newest `REACH` moments of rows of whole numbers; where nothing came they are 0."""
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, rows: int) -> None:
         """Begin with nothing seen."""
-        self._kept = np.zeros((REACH, columns), np.int64)
+        self._kept = np.zeros((rows, REACH), np.int64)
 
-    def extended(self, at: Int64s, *columns: NDArray[np.generic]) -> Int64s:
-        """Take new rows and return (REACH + s, c) all after the kept ones, one for each moment.
+    def extended(self, at: Where, *rows: NDArray[np.generic]) -> Int64s:
+        """Take new moments and return (r, REACH + s) all after the kept ones.
 
         Args:
-            at: (n,) from `Places`.
-            columns: (n,) or (n, …) whole numbers or bools, side by side.
+            at: from `Places`.
+            rows: (n,) or (…, n) whole numbers or bools, one below the other.
         """
-        rows = np.zeros((int(at[-1]) + 1, self._kept.shape[1]), np.int64)
-        rows[:REACH] = self._kept
+        whole = np.zeros((len(self._kept), _length(at)), np.int64)
+        whole[:, :REACH] = self._kept
         first = 0
-        for column in columns:
-            if column.ndim == 1:
-                rows[at, first] = column
-                first += 1
-            else:
-                rows[at, first : first + column.shape[1]] = column
-                first += column.shape[1]
-        self._kept = rows[-REACH:].copy()
-        return rows
+        for row in rows:
+            height = 1 if row.ndim == 1 else len(row)
+            whole[first : first + height, at] = row
+            first += height
+        self._kept = whole[:, -REACH:].copy()
+        return whole
+
+
+class Flags:
+    """Keeps what happened in the newest `REACH` moments, at no cost while nothing does."""
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self._kept: Int64s | None = None
+
+    def extended(self, at: Where, happens: Bools | None) -> Int64s | None:
+        """Take new moments and return (REACH + s,) all after the kept ones; None where it never happens.
+
+        Args:
+            at: from `Places`.
+            happens: (n,) bool, None for nowhere.
+        """
+        if happens is None and self._kept is None:
+            return None
+        whole = np.zeros(_length(at), np.int64)
+        if self._kept is not None:
+            whole[:REACH] = self._kept
+        if happens is not None:
+            whole[at] = happens
+        kept = whole[-REACH:]
+        self._kept = kept.copy() if kept.any() else None
+        return whole
+
+    def forget(self) -> None:
+        """Go on as if nothing had happened."""
+        self._kept = None
 
 
 class Latch:
@@ -106,6 +154,6 @@ class Latch:
         return np.full(len(frames), self.value, np.int64), since
 
 
-def window(total: Int64s, at: Int64s, length: int) -> Int64s:
-    """Return the sums over the `length` rows that end at each of `at`; `total` sums from the first row."""
-    return np.asarray(total[at] - total[at - length], np.int64)
+def window(total: Int64s, at: Where, length: int) -> Int64s:
+    """Return (…, n) sums over the `length` moments that end at each; `total` (…, k) sums from the first."""
+    return np.asarray(total[..., at] - total[..., before(at, length)], np.int64)

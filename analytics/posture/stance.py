@@ -10,11 +10,12 @@ the sensor was). Who has just walked stands.
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics.motion.moments import Moments
-from analytics.posture.recent import Latch, Recent, window
+from analytics.posture.recent import Flags, Latch, Recent, Where, numbers, window
 from poise.results import ACTIVITIES, GRID_US, Activity
-from poise.samples import Bools, Int64s
+from poise.samples import Bools, Floats, Int64s
 from poise.skeleton import Segment
 
 _WINDOW: Final = 46
@@ -48,7 +49,9 @@ CALM_M_S2: Final = 0.4
 be taken for the whole. Project decisions."""
 _CALM_TURNS: Final = round((1e3 * CALM_RAD_S) ** 2)
 _CALM_SQUARES: Final = round((1e3 * CALM_M_S2) ** 2)
-_TURNED: Final = round((1e3 * np.radians(3.0)) ** 2)
+_BACK: Final = np.arange(-_WINDOW, 1)
+_AGO: Final = np.arange(0, _WINDOW, 2)
+TURNED: Final = round((1e3 * np.radians(3.0)) ** 2)
 """A trunk that leans 8° away and comes back within the window turns with 3.5 °/s or more, rms."""
 _STANDING: Final = ACTIVITIES.index(Activity.STANDING)
 _SITTING: Final = ACTIVITIES.index(Activity.SITTING)
@@ -81,97 +84,139 @@ class Stance:
 
     def __init__(self) -> None:
         """Begin not knowing."""
-        self._kernel = height_kernel()[::-1].copy()
-        self._ups = Recent(6)
+        self._kernel = height_kernel()
+        self._ups = Recent(4)
+        self._walked = Flags()
         self._latch = Latch()
 
     def update(
         self,
         moments: Moments,
-        rows: Int64s,
-        total: Int64s,
-        at: Int64s,
-        steps: Bools,
-        walking: Bools,
-        lying: Bools,
-    ) -> Int64s:
-        """Return (n,) indices into `ACTIVITIES`: sitting, standing, or 0 for not known.
+        force: Int64s,
+        total: Int64s | None,
+        at: Where,
+        steps: Int64s | None,
+        walking: Bools | None,
+        lying: Bools | None,
+    ) -> Int64s | int:
+        """Return (n,) indices into `ACTIVITIES`, or one for all: sitting, standing, or 0 for not known.
 
         Args:
             moments: the n moments.
-            rows: (k, 3) seen, force (mm/s² beyond gravity) and rate (mrad/s) of the trunk, moment by moment.
-            total: (k, 4) their running sums: seen, force, force squared, rate squared.
-            at: (n,) where the frames stand in both; `analytics.posture.recent.REACH` rows lie before.
-            steps: (n,) True where steps are seen now.
-            walking: (n,) bool.
-            lying: (n,) bool.
+            force: (k,) of the trunk, mm/s² beyond gravity, moment by moment.
+            total: (4, k) running sums of seen, force, force squared and rate squared, None if at no moment
+                its rate, mrad/s, squared reaches `TURNED`.
+            at: where the moments stand in them; `analytics.posture.recent.REACH` stand before.
+            steps: (k,) above 0 where steps are seen; None for nowhere.
+            walking: (n,) bool, None for nowhere.
+            lying: (n,) bool, None for nowhere.
         """
-        ups = self._ups.extended(at, _up_of_trunk(moments), steps, walking)
-        rising, sinking = self._changes(rows, total, at, ups, ~walking & ~lying)
-        known, since = self._latch.update(
-            moments.frames,
-            (lying | walking, 0),
-            (sinking, _SITTING),
-            (rising, _STANDING),
-            (window(ups[:, 5].cumsum(), at, _WALK) == _WALK, _WALKED),
-        )
+        ups = self._ups.extended(at, _up_of_trunk(moments))
+        walked = self._walked.extended(at, walking)
+        events: list[tuple[NDArray[np.generic], int]] = []
+        away = _either(walking, lying)
+        changed = None if total is None else self._changes(force, total, at, ups, steps, away)
+        if away is not None:
+            events.append((away, 0))
+        if changed is not None:
+            events += [(changed < 0, _SITTING), (changed > 0, _STANDING)]
+        if walked is not None:
+            events.append((window(walked.cumsum(), at, _WALK) == _WALK, _WALKED))
+        if not events and self._latch.value in (0, _SITTING):
+            return self._latch.value
+        known, since = self._latch.update(moments.frames, *events)
         age = moments.frames - since
         stance = np.where(known == _WALKED, np.where(age <= _WALKED_FRAMES, _STANDING, 0), known)
         return np.where((known == _STANDING) & (age > _RISEN_FRAMES), 0, stance)
 
     def _changes(
-        self, rows: Int64s, total: Int64s, at: Int64s, ups: Int64s, may: Bools
-    ) -> tuple[Bools, Bools]:
-        """Return (n,) bool each: where a rise is complete, and where sinking to a seat is."""
-        seen, _, _, turns = window(total, at, _WINDOW).T
-        ends = may & (seen >= _WINDOW - 2) & (turns >= _WINDOW * _TURNED) & _calm(total, at, _LAST)
-        if not ends.any():
-            return ends, ends
-        rests = ends & _calm(total, at - (_WINDOW + 1 - _FIRST), _FIRST)
-        walked = ends & (ups[at - _WINDOW + _STEPS, 4] > 0)
-        # Convolution in whole numbers is exact; 1e9 is millionths of m for mm/s².
-        height = np.convolve(rows[:, 1], self._kernel)[at] / (_UNIT * 1e3)
+        self,
+        force: Int64s,
+        total: Int64s,
+        at: Where,
+        ups: Int64s,
+        steps: Int64s | None,
+        away: Bools | None,
+    ) -> NDArray[np.int8] | None:
+        """Return (n,) 1 where a rise is complete, -1 where sinking to a seat is; None for nowhere.
+
+        Each condition is looked at only where those before it hold: few moments end a change of stance.
+        """
+        ends = window(total[3], at, _WINDOW) >= _WINDOW * TURNED
+        ends &= window(total[0], at, _WINDOW) >= _WINDOW - 2
+        if away is not None:
+            ends &= ~away
+        hits = np.flatnonzero(ends)
+        hits = hits[_calm(total, numbers(at)[hits], _LAST)]
+        if not len(hits):
+            return None
+        ended = numbers(at)[hits]
+        rests = _calm(total, ended - (_WINDOW + 1 - _FIRST), _FIRST)
+        walked = np.zeros(len(hits), np.bool_) if steps is None else steps[ended - _WINDOW + _STEPS] > 0
+        # Sums of whole numbers are exact; 1e9 is millionths of m for mm/s².
+        height = (force[ended[:, None] + _BACK] * self._kernel).sum(axis=1) / (_UNIT * 1e3)
         rising = rests & (height >= RISEN_M)
         sinking = (rests & (height <= -SUNK_M)) | (walked & (height <= -SUNK_WALKING_M))
-        if not (rising | sinking).any():
-            return rising, sinking
-        bent = _bent_and_back(ups, at)
-        return rising & bent, sinking & bent
+        moved = np.flatnonzero(rising | sinking)
+        moved = moved[_bent_and_back(ups, ended[moved])]
+        if not len(moved):
+            return None
+        changes = np.zeros(len(ends), np.int8)
+        changes[hits[moved]] = np.where(rising[moved], 1, -1)
+        return changes
+
+
+def sums(rows: Int64s) -> Int64s:
+    """Return (4, k) running sums of seen, force, force squared and rate squared."""
+    wide = np.empty((4, rows.shape[1]), np.int64)
+    wide[:2] = rows[:2]
+    np.multiply(rows[1:], rows[1:], out=wide[2:])
+    return wide.cumsum(axis=1)
+
+
+def _either(one: Bools | None, other: Bools | None) -> Bools | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one | other
 
 
 def _calm(total: Int64s, at: Int64s, length: int) -> Bools:
-    """Return (n,) bool: the trunk rests at the frames that end there."""
-    _, force, squares, turns = window(total, at, length).T
+    """Return (n,) bool: the trunk rests at the moments that end there."""
+    _, force, squares, turns = window(total, at, length)
     still = turns <= length * _CALM_TURNS
     even = length * squares - force * force <= length * length * _CALM_SQUARES
     return np.asarray(still & even, np.bool_)
 
 
-def _up_of_trunk(moments: Moments) -> Int64s:
-    """Return (n, 4): which sensor (0 for none), and where up is in it, in 1/10,000."""
-    found = np.zeros((len(moments), 4), np.int64)
+def _up_of_trunk(moments: Moments) -> Floats:
+    """Return (4, n) whole numbers: which sensor (0 for none), and where up is in it, in 1/10,000."""
+    found = np.zeros((4, len(moments)))
+    free = np.ones(len(moments), np.bool_)
     for number, segment in enumerate(_TRUNK, 1):
         column = moments.column(segment)
         if column is None:
             continue
-        up = moments.up[:, column]
-        use = (found[:, 0] == 0) & np.isfinite(up[:, 0])
-        found[use, 0] = number
-        found[use, 1:] = np.rint(up[use] * 1e4).astype(np.int64)
+        up = moments.up[:, column].T
+        use = free & np.isfinite(up[0])
         if use.all():
+            found[0] = number
+            np.rint(up * 1e4, out=found[1:])
+            break
+        found[0, use] = number
+        found[1:, use] = np.rint(up[:, use] * 1e4)
+        free &= ~use
+        if not free.any():
             break
     return found
 
 
 def _bent_and_back(ups: Int64s, at: Int64s) -> Bools:
     """Return (n,) bool: over the window one sensor leaned away and came back."""
-    start = ups[at - _WINDOW]
-    same = (ups[at, 0] == start[:, 0]) & (start[:, 0] > 0)
-    back = (ups[at, 1:4] * start[:, 1:4]).sum(axis=1)
-    furthest = np.full(len(at), 10**8)
-    for ago in range(0, _WINDOW, 2):
-        row = ups[at - ago]
-        cosine = (row[:, 1:4] * start[:, 1:4]).sum(axis=1)
-        furthest = np.where(row[:, 0] == start[:, 0], np.minimum(furthest, cosine), furthest)
+    start = ups[:, at - _WINDOW]
+    path = ups[:, at - _AGO[:, None]]
+    same = path[0] == start[0]
+    cosine = (path[1:] * start[1:, None]).sum(axis=0)
+    furthest = np.where(same, cosine, 10**8).min(axis=0)
     near, far = 1e8 * np.cos(BACK_RAD), 1e8 * np.cos(BENT_RAD)
-    return np.asarray(same & (back >= near) & (furthest <= far), np.bool_)
+    back = same[0] & (start[0] > 0) & (cosine[0] >= near)
+    return np.asarray(back & (furthest <= far), np.bool_)
