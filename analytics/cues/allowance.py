@@ -71,13 +71,13 @@ class Allowance:
         self.unanswered = 0
 
     def _again_us(self) -> int:
-        """From when on the next cue may come; later the more cues stayed unanswered, in exposure mode."""
+        """From when on the next cue may come: later the more cues stayed unanswered."""
         if self._last_us is None:
             return _NEVER
-        wait_s = self._plan.refractory_s
-        if self._plan.mode is CueMode.EXPOSURE:
-            longer = wait_s * self._plan.patience ** min(max(self.unanswered - 1, 0), 30)
-            wait_s = max(wait_s, min(longer, self._plan.refractory_most_s))
+        wait_s, plan = self._plan.refractory_s, self._plan
+        if plan.mode is CueMode.EXPOSURE and self.unanswered:
+            longer = plan.repeat_s * plan.patience ** min(self.unanswered - 1, 30)
+            wait_s = max(plan.repeat_s, min(longer, plan.repeat_most_s))
         return self._last_us + round(wait_s * _US)
 
     def _utc_us(self, local_s: int) -> int:

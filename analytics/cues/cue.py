@@ -6,7 +6,7 @@ from typing import Final
 
 from poise.results import Kind
 
-SENTENCES_VERSION: Final = 1
+SENTENCES_VERSION: Final = 2
 """Kept with every cue, so that it can be known later what was read; count it up with any change below."""
 SENTENCES: Final = {
     Kind.FORWARD_HEAD: "Let your head come back over your shoulders.",
@@ -31,6 +31,25 @@ class CueMode(StrEnum):
     """A posture has been held for the delay without a break."""
     OFF = "off"
     """Tracking: nothing is due."""
+
+
+UNTIL: Final = {
+    CueMode.EXPOSURE: "Stay near upright until the signal ends; that takes a few seconds.",
+    CueMode.THRESHOLD: "The signal ends when you are back.",
+    CueMode.OFF: "",
+}
+"""What ends the signal. Wording is a project decision."""
+
+
+class How(StrEnum):
+    """How a cue ended."""
+
+    CONTENT = "content"
+    """The wearer came back far enough."""
+    IN_VAIN = "in vain"
+    """It asked for as long as it may, or another cue came."""
+    AWAY = "away"
+    """The wearer walked, lay, moved, or was not seen."""
 
 
 class HeldBack(StrEnum):
@@ -80,6 +99,26 @@ class Cue:
         """What the wearer reads or hears, in the words of this program's version."""
         return SENTENCES[self.kind]
 
+    @property
+    def until(self) -> str:
+        """What ends the signal, in the words of this program's version."""
+        return UNTIL[self.mode]
+
+
+@dataclass(frozen=True, slots=True)
+class CueEnded:
+    """The moment from which the signal of a cue is silent.
+
+    Attributes:
+        t_us: UTC µs of the frame at which it ended.
+        cue_us: `Cue.t_us` of the cue.
+        how: content, in vain or away.
+    """
+
+    t_us: int
+    cue_us: int
+    how: How
+
 
 @dataclass(frozen=True, slots=True)
 class CueHeldBack:
@@ -105,7 +144,9 @@ class Cued:
     Attributes:
         cues: to be given, in order of time.
         held_back: due and not given, in order of time.
+        ended: signals that fall silent, in order of time.
     """
 
     cues: tuple[Cue, ...] = ()
     held_back: tuple[CueHeldBack, ...] = ()
+    ended: tuple[CueEnded, ...] = ()

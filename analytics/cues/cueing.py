@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.cues.allowance import Allowance
-from analytics.cues.cue import Cue, Cued, CueHeldBack, CueMode, HeldBack
+from analytics.cues.asking import Asking
+from analytics.cues.cue import Cue, Cued, CueEnded, CueHeldBack, CueMode, HeldBack
 from analytics.cues.exposure import FRAMES_PER_SECOND, UNITS_PER_SECOND, Load
 from analytics.cues.plan import DAY_S, DEFAULT_CUE_PLAN, CuePlan
 from analytics.cues.ratios import ratios_of
-from analytics.cues.rows import BACK_FRAMES, BACK_RATIO, BARRED, FREE, HELD, Rows, judged, rows_of
+from analytics.cues.rows import BACK_FRAMES, BACK_RATIO, BARRED, CLOSE, FREE, HELD, Rows, judged, rows_of
 from analytics.posture.rules import DEFAULT_PLAN, Plan
 from poise.results import GRID_US, Kind, PostureFrames, Results
 from poise.samples import Bools, Floats, Int64s
@@ -24,8 +25,9 @@ class Cueing:
     """One wearer's cues, streaming; any chunking of the same frames gives the same cues.
 
     There is one load for all kinds. It rises while a kind is held in an activity in which posture is judged,
-    falls otherwise, and asks for a cue at its limit; `Allowance` says whether one may be given. What is due
-    and not allowed stays due and is given as soon as it may be, if the posture is still held then.
+    a little while one is nearly held, falls otherwise, and is due for a cue at its limit; `Allowance` says
+    whether one may be given. What is due and not allowed stays due and is given as soon as it may be, if the
+    posture is still held then. `Asking` says when the signal of a cue falls silent.
     """
 
     def __init__(self, plan: CuePlan = DEFAULT_CUE_PLAN) -> None:
@@ -33,6 +35,7 @@ class Cueing:
         self.plan = plan
         self._load = Load(plan.recovery, weighed=plan.mode is CueMode.EXPOSURE)
         self._allowance = Allowance(plan)
+        self._asking = Asking(plan)
         self._last = -1
         self._before: tuple[Int64s, Floats] = (np.zeros(0, np.int64), np.zeros(0))
         self._calm = 0
@@ -49,8 +52,14 @@ class Cueing:
         """Cues given in the newest local day."""
         return self._allowance.used
 
+    @property
+    def asking(self) -> bool:
+        """The newest cue is not content yet: its signal goes on."""
+        return self._asking.on
+
     def pause(self, until_us: int) -> None:
-        """Give no cue before `until_us` (UTC µs); 0 ends a pause."""
+        """Give no cue before `until_us` (UTC µs), and fall silent; 0 ends a pause."""
+        self._asking.stop()
         self._allowance.pause_us = until_us
 
     def feed(
@@ -130,7 +139,8 @@ class Cueing:
         """Tell whether angles can change anything: something is held, recovers, or is done and not judged."""
         if not frames.calibration:
             return False
-        return bool(self._load.units or self._barred or held.any() or not judged(frames.activity).all())
+        going_on = self.plan.mode is CueMode.EXPOSURE or self.asking
+        return bool(going_on or self._barred or held.any() or not judged(frames.activity).all())
 
     def _by_day(self, rows: Rows, now_us: int | None, utc_offset_s: int) -> Cued:
         """Go through the rows one local day after the other."""
@@ -155,21 +165,25 @@ class Cueing:
         """Go from event to event: a posture is taken up or left, or frames are missing."""
         cues: list[Cue] = []
         kept: list[CueHeldBack] = []
+        ended: list[CueEnded] = []
         state, frames = rows.state[start:stop], rows.frames[start:stop]
         events = (state[1:] != state[:-1]) | (frames[1:] - frames[:-1] > 1)
         for first, after in pairwise([start, *(np.flatnonzero(events) + 1 + start).tolist(), stop]):
             if self._last >= 0 and int(rows.frames[first]) > self._last + 1:
                 self._wait(int(rows.frames[first]) - self._last - 1)
+                if int(rows.frames[first]) - self._last - 1 > self._frames(self.plan.recover_s):
+                    ended += self._asking.missing(self._last + 1)
             if rows.state[first] == HELD:
-                self._rise(rows, first, after, cues, kept)
+                ended += self._rise(rows, first, after, cues, kept)
             else:
+                ended += self._asking.take(rows, first, after)
                 self._fall(rows, first, after, kept)
             self._last = int(rows.frames[after - 1])
-        return Cued(tuple(cues), tuple(kept))
+        return Cued(tuple(cues), tuple(kept), tuple(ended))
 
     def _wait(self, missing: int) -> None:
         """Frames are missing: time goes on, but nobody saw a return."""
-        self._load.wait(missing)
+        self._load.fall(missing)
         if self.plan.mode is CueMode.THRESHOLD and missing > self._frames(self.plan.recover_s):
             self._load.units = 0
         self._settle()
@@ -185,30 +199,39 @@ class Cueing:
             self._barred += n
         else:
             self._barred = 0
-        self._calm = self._calm + n if state == FREE else 0
+        self._calm = self._calm + n if state in (FREE, CLOSE) else 0
         if self._calm >= self._frames(self.plan.answer_s):
             self._allowance.answer()
         if self.plan.mode is CueMode.EXPOSURE:
-            self._load.fall(rows.near[first:after])
-        elif state != FREE or self._calm > self._frames(self.plan.recover_s):
+            if state == CLOSE:
+                self._load.approach(n, self._allowance.limit)
+            else:
+                self._load.fall(n)
+        elif not self._calm or self._calm > self._frames(self.plan.recover_s):
             self._load.units = 0
         self._settle()
 
-    def _rise(self, rows: Rows, first: int, after: int, cues: list[Cue], kept: list[CueHeldBack]) -> None:
+    def _rise(
+        self, rows: Rows, first: int, after: int, cues: list[Cue], kept: list[CueHeldBack]
+    ) -> tuple[CueEnded, ...]:
         """A posture is held: add to the load, and cue where it is due and allowed."""
         self._calm = self._barred = 0
+        ended: tuple[CueEnded, ...] = ()
         while first < after:
             units = self._load.rise(rows.level[first:after], self._allowance.limit)
             k = int(np.searchsorted(units, self._allowance.limit))
             given = self._ask(rows, first + k, after, kept) if k < len(units) else None
+            ended += self._asking.take(rows, first, after if given is None else given)
             if given is None:
                 self._load.keep(int(units[-1]), after - first)
-                return
+                break
+            ended += self._asking.begin(int(rows.frames[given]))
             cues.append(self._cue(rows, given))
             self._reason = None
             left = 0 if self.plan.mode is CueMode.EXPOSURE else self._allowance.limit
             self._load.keep(left, given + 1 - first)
             first = given + 1
+        return ended
 
     def _ask(self, rows: Rows, first: int, after: int, kept: list[CueHeldBack]) -> int | None:
         """Return the first of the rows, all due, at which a cue may be given; keep what holds it back."""
@@ -285,4 +308,5 @@ def _joined(parts: Sequence[Cued]) -> Cued:
     if len(parts) == 1:
         return parts[0]
     cues = tuple(cue for part in parts for cue in part.cues)
-    return Cued(cues, tuple(kept for part in parts for kept in part.held_back))
+    kept = tuple(kept for part in parts for kept in part.held_back)
+    return Cued(cues, kept, tuple(ended for part in parts for ended in part.ended))

@@ -29,12 +29,16 @@ class CuePlan:
             calls a posture static (McAtamney and Corlett 1993, doi:10.1016/0003-6870(93)90080-S).
         recovery: s of load that a second near upright takes away. 1, so that as long upright as forward
             leaves nothing: a project decision; no source for the rate in postures this light was found.
-        refractory_s: least time between two cues. Four times the delay, by `benchmarks/cues.py`, where fewer
-            cues are then lost on a wearer who does not hear them; project decision.
-        patience: exposure mode: an unanswered cue makes the refractory time this many times longer, since
+        refractory_s: least time between two cues; exposure mode: after one that was answered. Who came back
+            is left in peace for a while: a project decision, tried in `benchmarks/cues.py`.
+        repeat_s: exposure mode: least time after a cue that is not answered. Project decision.
+        patience: exposure mode: each further unanswered cue makes that this many times longer, since
             repeating what was not heard is what annoys; project decision. 1 for none.
-        refractory_most_s: the longest that it becomes so; project decision.
+        repeat_most_s: the longest that it becomes so; project decision.
         answer_s: a cue counts as answered after a return this long; longer than a fidget. Project decision.
+        content_s: exposure mode: a cue asks until the wearer has been near upright for so long, s. Longer
+            than a fidget; project decision. Threshold mode asks until nothing is held.
+        ask_s: a cue that is not followed falls silent after this, s. Project decision.
         budget_per_day: cues of a local day at most. Near the 32 prompts for a break that office workers were
             given on a day in a trial (doi:10.5271/sjweh.3949); project decision.
         fading: rising days of the plan with the share of cues left from each on; the budget is multiplied by
@@ -50,10 +54,13 @@ class CuePlan:
     mode: CueMode = CueMode.EXPOSURE
     delay_s: float = 60.0
     recovery: float = 1.0
-    refractory_s: float = 240.0
+    refractory_s: float = 180.0
+    repeat_s: float = 60.0
     patience: float = 2.0
-    refractory_most_s: float = 300.0
+    repeat_most_s: float = 300.0
     answer_s: float = 5.0
+    content_s: float = 5.0
+    ask_s: float = 30.0
     budget_per_day: int = 30
     fading: tuple[tuple[int, float], ...] = MONTH_OF_FADING
     first_day: int | None = None
@@ -68,8 +75,8 @@ class CuePlan:
         Raises:
             ConfigurationError: with the field and what it may be.
         """
-        seconds = ("delay_s", "recovery", "refractory_s", "refractory_most_s", "answer_s", "stale_s")
-        for name in seconds:
+        seconds = ("delay_s", "recovery", "refractory_s", "repeat_s", "repeat_most_s", "answer_s")
+        for name in (*seconds, "content_s", "ask_s", "stale_s"):
             if not 0 < getattr(self, name) < DAY_S:
                 raise ConfigurationError(f"{name} must be more than 0 and less than a day's {DAY_S} s")
         if not 1 <= self.patience <= 10:

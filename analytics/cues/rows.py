@@ -11,8 +11,9 @@ from analytics.cues.exposure import FRAMES_PER_SECOND, NEAR_UPRIGHT, levels
 from poise.results import ACTIVITIES, GRID_US, JUDGED, Activity, Kind
 from poise.samples import Bools, Floats, Int64s
 
-FREE, HELD, BARRED, UNSEEN = 0, 1, 2, 3
-"""A frame is free (nothing held), held, held in an activity in which posture is not judged, or unseen."""
+FREE, HELD, BARRED, UNSEEN, CLOSE = 0, 1, 2, 3, 4
+"""A frame is free (near upright, or not judged and so held against nobody), held, held in an activity in
+which posture is not judged, unseen, or close: nothing is held, and a deviation is at the moderate level."""
 BACK_FRAMES: Final = FRAMES_PER_SECOND
 """The wearer is coming back if the deviation is less than it was this many frames ago, …"""
 BACK_RATIO: Final = 0.25
@@ -33,9 +34,8 @@ class Rows:
 
     Attributes:
         frames: (n,) grid indices.
-        state: (n,) int8 of FREE, HELD, BARRED, UNSEEN.
+        state: (n,) int8 of FREE, HELD, BARRED, UNSEEN, CLOSE.
         level: (n,) int8, how far beyond the threshold (`analytics.cues.exposure.levels`), where held.
-        near: (n,) bool, near upright, or not judged and so not held against anybody.
         ratio: (n,) greatest deviation over threshold of what is held, 0 where nothing is.
         held: (n, c) bool, by cued kind.
         ratios: (n, c) deviation over threshold by cued kind, NaN unknown; None where nobody said.
@@ -46,7 +46,6 @@ class Rows:
     frames: Int64s
     state: NDArray[np.int8]
     level: NDArray[np.int8]
-    near: Bools
     ratio: Floats
     held: Bools
     ratios: Floats | None
@@ -87,7 +86,7 @@ def rows_of(
     if doing is not None and doing.all():
         doing = None
     if doing is None and ratio is None and not held.any():
-        return Rows(frames, free, free, nothing == 0, nothing, held, None, kinds, activity)
+        return Rows(frames, free, free, nothing, held, None, kinds, activity)
     on = np.asarray(held.any(axis=1), np.bool_)
     far = nothing
     ratio = ratio if ratio is not None and ratio.shape[1] else None
@@ -98,17 +97,17 @@ def rows_of(
     if doing is None:
         return Rows(
             frames,
-            on.astype(np.int8),
+            np.where(on, HELD, np.where(far < NEAR_UPRIGHT, FREE, CLOSE)).astype(np.int8),
             levels(greatest),
-            far < NEAR_UPRIGHT,
             greatest,
             held,
             ratio,
             kinds,
             activity,
         )
-    state = np.where(doing, on, np.where(on | (far >= 1), BARRED, FREE)).astype(np.int8)
+    quiet = np.where(far < NEAR_UPRIGHT, FREE, CLOSE)
+    elsewhere = np.where(on | (far >= 1), BARRED, FREE)
+    state = np.where(doing, np.where(on, HELD, quiet), elsewhere).astype(np.int8)
     state[activity == _NOT_WORN] = UNSEEN
     ratio_held = np.where(state == HELD, greatest, 0.0)
-    near = (far < NEAR_UPRIGHT) | ~doing
-    return Rows(frames, state, levels(greatest), near, ratio_held, held, ratio, kinds, activity)
+    return Rows(frames, state, levels(greatest), ratio_held, held, ratio, kinds, activity)

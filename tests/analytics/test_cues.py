@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics import state
-from analytics.cues.cue import SENTENCES, Cued, CueMode, HeldBack
+from analytics.cues.cue import SENTENCES, Cue, Cued, CueEnded, CueHeldBack, CueMode, HeldBack, How
 from analytics.cues.cueing import Cueing
 from analytics.cues.exposure import UNITS_PER_SECOND
 from analytics.cues.plan import CuePlan
@@ -19,7 +19,9 @@ from poise.results import ACTIVITIES, GRID_US, Activity, Kind, PostureFrames, Re
 NOON_US = 20_000 * 86_400_000_000 + 12 * 3_600_000_000
 HOUR_US = 3_600_000_000
 KINDS = (Kind.SLOUCH, Kind.FORWARD_HEAD)
-ALWAYS = CuePlan(fading=(), quiet_hours=(), budget_per_day=10_000, refractory_s=120, refractory_most_s=1800)
+ALWAYS = CuePlan(
+    fading=(), quiet_hours=(), budget_per_day=10_000, refractory_s=120, repeat_s=120, repeat_most_s=1800
+)
 
 
 def times(seconds: float, start_us: int = NOON_US) -> np.ndarray:
@@ -43,26 +45,31 @@ def at_s(cued: Cued) -> list[float]:
 
 
 def test_the_load_counts_angle_times_time_and_time_near_upright_takes_it_back() -> None:
-    assert at_s(posture(stretch((100, 1.0)))[1]) == pytest.approx([64.9])
+    assert at_s(posture(stretch((100, 1.0)))[1]) == pytest.approx([62.4])
     assert at_s(posture(stretch((100, 2.0)))[1]) == pytest.approx([34.9])
     broken = stretch((50, 1.0), (3, 0.2), (50, 1.0))
-    assert at_s(posture(broken)[1]) == pytest.approx([50 + 3 + 10 + 13 - 0.1])
+    assert at_s(posture(broken)[1]) == pytest.approx([50 + 3 + 10 + 4 - 0.1])
     assert not posture(stretch((50, 1.0), (45, 0.2), (50, 1.0)))[1].cues
     assert at_s(posture(stretch((50, 1.0), (45, 0.7), (50, 1.0)))[1])
+    sinking = stretch((100, 0.9), (400, 0.97), (40, 1.0))
+    assert at_s(posture(sinking)[1]) == pytest.approx([500 + 15 - 0.1])
+    assert not posture(stretch((3600, 0.97)))[1].cues
     assert not posture(broken, replace(ALWAYS, mode=CueMode.THRESHOLD))[1].cues
 
 
 def oracle_load(ratio: np.ndarray, limit: int) -> list[int]:
     """Load after each frame, one frame at a time, as the words in `exposure` have it; never cued."""
-    units, stretch_frames, out = 0, 0, []
+    units, stretch_frames, away, out = 0, 0, 0, list[int]()
     for value in ratio[:, 0].tolist():
-        if value >= 1:
-            weight = 8 if value < 1.5 else 12 if value < 2 else 16
-            units = min(limit, units + (weight if stretch_frames >= 100 else weight // 2))
-            stretch_frames += 1
+        if value >= 0.5:
+            weight = 2 if value < 1 else 4 if value < 1.5 else 6 if value < 2 else 8
+            most = limit if value >= 1 else limit * 7 // 8
+            times = 1 if stretch_frames < 100 else 2 if stretch_frames < 600 else 4
+            units = max(units, min(most, units + weight * times))
+            stretch_frames, away = stretch_frames + 1, 0
         else:
-            units = max(0, units - (8 if value < 0.5 else 4))
-            stretch_frames = 0
+            units, away = max(0, units - 8), away + 1
+            stretch_frames = 0 if away >= 50 else stretch_frames
         out.append(units)
     return out
 
@@ -102,14 +109,15 @@ def test_any_chunking_and_any_restart_give_the_same_cues(seed: int, cuts: list[i
     plan = replace(ALWAYS, mode=mode, refractory_s=90, quiet_hours=((0.1, 0.2),), budget_per_day=6)
 
     whole = Cueing(plan).update(t_us, KINDS, held, ratio, activity)
-    cueing, cues, kept = Cueing(plan), [], []
+    cueing, cues, kept, ended = Cueing(plan), list[Cue](), list[CueHeldBack](), list[CueEnded]()
     for start, stop in zip([0, *sorted(cuts)], [*sorted(cuts), n], strict=True):
         part = slice(start, stop)
         found = cueing.update(t_us[part], KINDS, held[part], ratio[part], activity[part])
         cues += found.cues
         kept += found.held_back
+        ended += found.ended
         cueing = state.restore(state.save(cueing), Cueing)
-    assert Cued(tuple(cues), tuple(kept)) == whole
+    assert Cued(tuple(cues), tuple(kept), tuple(ended)) == whole
     assert whole.cues or mode is CueMode.THRESHOLD
 
 
@@ -131,6 +139,29 @@ def test_an_unanswered_cue_is_repeated_less_and_less_and_an_answer_forgets_that(
     assert [cue.unanswered for cue in cued.cues] == [0, 1, 2, 3]
     answered = posture(stretch((400, 1.0), (200, 0.0), (400, 1.0)))[1]
     assert [cue.unanswered for cue in answered.cues][-2:] == [0, 1]
+
+
+def ends(ratio: np.ndarray, plan: CuePlan, **more: Any) -> list[tuple[How, float]]:
+    cued = posture(ratio, plan, **more)[1]
+    return [(end.how, round((end.t_us - end.cue_us) / 1e6, 1)) for end in cued.ended]
+
+
+def test_a_cue_asks_until_the_wearer_is_near_upright_and_a_threshold_only_until_just_inside() -> None:
+    load, inside = replace(ALWAYS, delay_s=15), replace(ALWAYS, mode=CueMode.THRESHOLD, delay_s=15)
+    sits_up = stretch((20, 1.0), (2, 0.9), (2, 0.3), (1, 0.6), (20, 0.3))
+    assert ends(sits_up, load) == [(How.CONTENT, 10.0)]
+    assert ends(sits_up, inside) == [(How.CONTENT, 5.1)]
+    assert ends(stretch((20, 1.0), (100, 0.9)), load) == [(How.IN_VAIN, 30.0)]
+    assert ends(stretch((75, 1.0)), replace(load, repeat_s=20))[0] == (How.IN_VAIN, 20.0)
+    doing = np.where(np.arange(600) < 220, 0, ACTIVITIES.index(Activity.WALKING)).astype(np.int8)
+    doing[:220] = ACTIVITIES.index(Activity.SITTING)
+    assert ends(stretch((60, 1.0)), load, activity=doing) == [(How.AWAY, 2.1)]
+    cueing, ratio = Cueing(load), stretch((30, 1.0))
+    (cue,) = cueing.update(times(30), KINDS[:1], ratio >= 1, ratio).cues
+    assert cueing.asking
+    assert "until" in cue.until
+    cueing.pause(NOON_US + HOUR_US)
+    assert not cueing.asking
 
 
 def test_threshold_cueing_starts_after_the_delay_and_repeats_after_its_refractory_time() -> None:
@@ -182,9 +213,9 @@ def test_quiet_hours_are_those_of_the_wearer_and_end_in_a_cue_only_if_still_held
 
 
 def test_a_pause_holds_until_its_end_and_can_be_ended() -> None:
-    cueing, ratio = Cueing(ALWAYS), stretch((200, 1.0))
+    cueing, ratio = Cueing(ALWAYS), stretch((170, 1.0))
     cueing.pause(NOON_US + 150_000_000)
-    cued = cueing.update(times(200), KINDS[:1], ratio >= 1, ratio)
+    cued = cueing.update(times(170), KINDS[:1], ratio >= 1, ratio)
     assert at_s(cued) == [150.0]
     assert [kept.reason for kept in cued.held_back] == [HeldBack.PAUSE]
 
