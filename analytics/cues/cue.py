@@ -1,5 +1,6 @@
 """What a wearer is told and what is kept of it: cues, cues held back, and their sentences."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -150,3 +151,12 @@ class Cued:
     cues: tuple[Cue, ...] = ()
     held_back: tuple[CueHeldBack, ...] = ()
     ended: tuple[CueEnded, ...] = ()
+
+
+def joined(parts: Sequence[Cued]) -> Cued:
+    """Return what several parts brought, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    cues = tuple(cue for part in parts for cue in part.cues)
+    kept = tuple(kept for part in parts for kept in part.held_back)
+    return Cued(cues, kept, tuple(ended for part in parts for ended in part.ended))

@@ -1,6 +1,5 @@
 """When to remind: from held postures to cues, and to the cues that were held back and why."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -9,11 +8,11 @@ from numpy.typing import NDArray
 
 from analytics.cues.allowance import Allowance
 from analytics.cues.asking import Asking
-from analytics.cues.cue import Cue, Cued, CueEnded, CueHeldBack, CueMode, HeldBack
+from analytics.cues.cue import Cue, Cued, CueEnded, CueHeldBack, CueMode, HeldBack, joined
 from analytics.cues.exposure import FRAMES_PER_SECOND, UNITS_PER_SECOND, Load
 from analytics.cues.plan import DAY_S, DEFAULT_CUE_PLAN, CuePlan
 from analytics.cues.ratios import ratios_of
-from analytics.cues.rows import BACK_FRAMES, BACK_RATIO, BARRED, CLOSE, FREE, HELD, Rows, judged, rows_of
+from analytics.cues.rows import BACK_FRAMES, BARRED, CLOSE, FREE, HELD, Rows, coming_back, judged, rows_of
 from analytics.posture.rules import DEFAULT_PLAN, Plan
 from poise.results import GRID_US, Kind, PostureFrames, Results
 from poise.samples import Bools, Floats, Int64s
@@ -94,7 +93,7 @@ class Cueing:
                     utc_offset_s=utc_offset_s,
                 )
             )
-        return _joined(parts)
+        return joined(parts)
 
     def update(
         self,
@@ -151,7 +150,7 @@ class Cueing:
             self._load.units = min(self._load.units, self._allowance.limit)
             parts.append(self._walk(rows, start, stop))
         self._remember(rows)
-        return _joined(parts)
+        return joined(parts)
 
     def _remember(self, rows: Rows) -> None:
         """Keep the deviation of the last second, to tell whether the wearer is coming back."""
@@ -236,7 +235,7 @@ class Cueing:
     def _ask(self, rows: Rows, first: int, after: int, kept: list[CueHeldBack]) -> int | None:
         """Return the first of the rows, all due, at which a cue may be given; keep what holds it back."""
         past = (np.concatenate(pair) for pair in zip(self._before, (rows.frames, rows.ratio), strict=True))
-        back = _coming_back(rows.frames[first:after], rows.ratio[first:after], *past)
+        back = coming_back(rows.frames[first:after], rows.ratio[first:after], *past)
         row = first
         while row < after:
             if blocked := self._allowance.blocked(int(rows.frames[row]) * GRID_US):
@@ -294,19 +293,3 @@ def _midnights(frames: Int64s, utc_offset_s: int) -> list[int]:
         return []
     day = (frames // FRAMES_PER_SECOND + utc_offset_s) // DAY_S
     return [int(i) + 1 for i in np.flatnonzero(np.diff(day))]
-
-
-def _coming_back(frames: Int64s, ratio: Floats, past: Int64s, past_ratio: Floats) -> Bools:
-    """Tell at which rows the deviation is clearly less than a second before; unseen then: it is not."""
-    at = np.searchsorted(past, frames - BACK_FRAMES)
-    there = past[np.minimum(at, len(past) - 1)] == frames - BACK_FRAMES
-    then = np.where(there, past_ratio[np.minimum(at, len(past) - 1)], 0.0)
-    return np.asarray(then - ratio >= BACK_RATIO, np.bool_)
-
-
-def _joined(parts: Sequence[Cued]) -> Cued:
-    if len(parts) == 1:
-        return parts[0]
-    cues = tuple(cue for part in parts for cue in part.cues)
-    kept = tuple(kept for part in parts for kept in part.held_back)
-    return Cued(cues, kept, tuple(ended for part in parts for ended in part.ended))

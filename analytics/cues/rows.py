@@ -111,3 +111,11 @@ def rows_of(
     state[activity == _NOT_WORN] = UNSEEN
     ratio_held = np.where(state == HELD, greatest, 0.0)
     return Rows(frames, state, levels(greatest), ratio_held, held, ratio, kinds, activity)
+
+
+def coming_back(frames: Int64s, ratio: Floats, past: Int64s, past_ratio: Floats) -> Bools:
+    """Tell at which rows the deviation is clearly less than a second before; unseen then: it is not."""
+    at = np.searchsorted(past, frames - BACK_FRAMES)
+    there = past[np.minimum(at, len(past) - 1)] == frames - BACK_FRAMES
+    then = np.where(there, past_ratio[np.minimum(at, len(past) - 1)], 0.0)
+    return np.asarray(then - ratio >= BACK_RATIO, np.bool_)
