@@ -37,3 +37,9 @@ def spoken(segment: str) -> str:
         return names[segment]
     part, _, side = segment.rpartition("_")
     return f"{side} {part.replace('_', ' ')}" if part and side in ("left", "right") else segment
+
+
+def place(segment: str) -> str:
+    """Return the segment as a place within a sentence: "the head", but "C7"."""
+    name = spoken(segment)
+    return name if name[:1].isupper() else f"the {name}"

@@ -80,12 +80,13 @@ def on_table(
 ) -> ImuBatch:
     """Return a sensor lying still at 50 Hz, with the noise of a common part, times `noise`.
 
-    Its bias is small, as after hours in which the filter came to know it.
+    Its filter begins cold: it takes up to four minutes to know the bias, and the up that it gives turns until
+    then.
     """
     rng, n = np.random.default_rng(seed), int(seconds * 50)
     up = rng.normal(0, 1, 3)
     acc = 9.81 * up / np.linalg.norm(up) + rng.normal(0, 0.012 * noise, (n, 3))
-    gyr = np.radians(rng.normal(0, 0.05, 3) + rng.normal(0, 0.05 * noise, (n, 3)))
+    gyr = np.radians(rng.normal(0, 0.5, 3) + rng.normal(0, 0.05 * noise, (n, 3)))
     t_us = start_us + np.arange(n, dtype=np.int64) * 20_000
     counts = quantise(acc, SCALE.acc_nano)[0], quantise(gyr, SCALE.gyr_nano)[0]
     return ImuBatch(f"table-{segment}", segment, 0, 20_000_000, t_us, *counts, SCALE)

@@ -10,7 +10,7 @@ from analytics.exercises.catalogue import Exercise
 from analytics.exercises.signals import RATE_HZ, Parts, gather, smoothed, together
 from poise.calibration import Calibration
 from poise.samples import Bools, Floats, Int64s
-from poise.skeleton import spoken
+from poise.skeleton import place
 
 LEAST_HOLD_S: Final = 3.0
 LEAST_RAD: Final = np.radians(6.0)
@@ -88,7 +88,7 @@ def hold_times(parts: Parts, calibration: Calibration | None, stretch: Exercise)
     signals = found[name]
     holds = _holds(signals.t_us, smoothed(ways[name], 0.2))
     if not holds:
-        remarks.append(f"No position was held for {LEAST_HOLD_S:.0f} s at the {spoken(name)}.")
+        remarks.append(f"No position was held for {LEAST_HOLD_S:.0f} s at {place(name)}.")
         return Holds((), 0.0, name, tuple(dict.fromkeys(remarks)))
     steady = [1.0 - min(1.0, 3.0 * hold.unrest_rad / hold.depth_rad) for hold in holds]
     deep = [hold.depth_rad / (hold.depth_rad + LEAST_RAD / 2) for hold in holds]

@@ -18,7 +18,7 @@ from analytics.exercises.cycles import turning_points
 from analytics.exercises.signals import Parts, Signals, gather, together
 from poise.calibration import Calibration
 from poise.samples import Floats
-from poise.skeleton import Segment, spoken
+from poise.skeleton import Segment, place, spoken
 
 LEAST_PEAK_RAD: Final = np.radians(8.0)
 MAIN: Final = 0.7
@@ -126,7 +126,7 @@ def _say(seen: Away, test: RomTest, segment: str, remarks: list[str]) -> None:
     if test is RomTest.NECK and seen.trunk is None:
         remarks.append("Without a sensor on the upper back, movements of the trunk count as the neck's.")
     if not seen.anchored:
-        remarks.append(f"Begin and end at rest: the {spoken(segment)} was moving, so rotation may be off.")
+        remarks.append(f"Begin and end at rest: {place(segment)} was moving, so rotation may be off.")
     if test is RomTest.THORAX:
         remarks.append("Measured against gravity: bending from the hips is part of it.")
 

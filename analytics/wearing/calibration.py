@@ -19,7 +19,7 @@ from analytics.wearing.validation import validate
 from poise.calibration import Alignment, Calibration, Quaternion, Verdict
 from poise.errors import CalibrationError
 from poise.samples import Floats, ImuBatch
-from poise.skeleton import Segment, spoken
+from poise.skeleton import Segment, place, spoken
 
 LEAST_BOW_RAD: Final = np.radians(4.0)
 """A smaller bow leaves the direction too uncertain: 0.5° of noise on 4° is 7° of direction, 1 % of an angle.
@@ -140,7 +140,7 @@ def _movement(
 ) -> Movement:
     if any(batch.sensor != sensor for batch in batches):
         raise CalibrationError(
-            f"Another sensor was on the {spoken(segment)} when you moved than when you sat tall. Repeat."
+            f"Another sensor was on {place(segment)} when you moved than when you sat tall. Repeat."
         )
     return direction(pose.up, track(segment, batches), like)
 
@@ -165,12 +165,10 @@ def _chosen(
         return None
     if not bowed.lean >= LEAST_BOW_RAD:
         more = " Or nod, chin to chest, after it." if segment == Segment.HEAD else ""
-        found.faults.append(
-            f"The bow was too small at the {spoken(segment)}: bow further, from the hips.{more}"
-        )
+        found.faults.append(f"The bow was too small at {place(segment)}: bow further, from the hips.{more}")
         return None
     if not bowed.aside <= PLANE_RAD:
-        found.faults.append(f"The bow was not straight at the {spoken(segment)}: bow without turning.")
+        found.faults.append(f"The bow was not straight at {place(segment)}: bow without turning.")
     return bowed
 
 

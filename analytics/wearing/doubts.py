@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from poise.skeleton import spoken
+from poise.skeleton import place
 
 
 class Standing(StrEnum):
@@ -56,7 +56,7 @@ def slipped(segment: str, off_deg: int, *, aside: bool, t_us: int) -> Doubt:
         (segment,),
         t_us,
         Standing.RECHECK,
-        f"The sensor on the {spoken(segment)} has stayed {off_deg}° {way} of those beside it, also while you "
+        f"The sensor on {place(segment)} has stayed {off_deg}° {way} of those beside it, also while you "
         "sat upright. It may have slipped. Sit tall for five seconds, so that Poise can check.",
         math.radians(off_deg),
     )
@@ -69,7 +69,7 @@ def off(segment: str, off_deg: int, t_us: int) -> Doubt:
         (segment,),
         t_us,
         Standing.ENDED,
-        f"The sensor on the {spoken(segment)} hangs quite another way than those beside it. Put it back and "
+        f"The sensor on {place(segment)} hangs quite another way than those beside it. Put it back and "
         "calibrate again.",
         math.radians(off_deg),
     )
@@ -82,14 +82,13 @@ def put_back(segment: str, t_us: int) -> Doubt:
         (segment,),
         t_us,
         Standing.ENDED,
-        f"The sensor on the {spoken(segment)} was taken off and put back. Calibrate again: sit tall, then "
-        "bow.",
+        f"The sensor on {place(segment)} was taken off and put back. Calibrate again: sit tall, then bow.",
     )
 
 
 def away(segments: tuple[str, ...], minutes: int, *, night: bool, t_us: int) -> Doubt:
     """Some or all sensors were silent for long."""
-    who = f"The sensor on the {spoken(segments[0])}" if len(segments) == 1 else "The sensors"
+    who = f"The sensor on {place(segments[0])}" if len(segments) == 1 else "The sensors"
     need = (
         "Calibrate again: sit tall, then bow."
         if night

@@ -10,7 +10,7 @@ from analytics.motion.angles import unit
 from analytics.motion.orientation import Orientation
 from poise.errors import CalibrationError
 from poise.samples import Floats, ImuBatch, Int64s
-from poise.skeleton import spoken
+from poise.skeleton import place
 
 Parts = Mapping[str, Sequence[ImuBatch]]
 """Batches by segment, from one stretch of time."""
@@ -66,9 +66,7 @@ def still_pose(segment: str, batches: Sequence[ImuBatch]) -> Pose:
     """
     seconds = sum(len(batch) * batch.period_ns * 1e-9 for batch in batches)
     if seconds < LEAST_SECONDS:
-        raise CalibrationError(
-            f"Only {seconds:.1f} s from the {spoken(segment)}: sit tall for longer and repeat."
-        )
+        raise CalibrationError(f"Only {seconds:.1f} s from {place(segment)}: sit tall for longer and repeat.")
     rate_hz = next(batch.rate_hz for batch in batches if len(batch))
     ups, acc = _seen(segment, batches)
     length = min(len(ups), max(1, round(POSE_SECONDS * rate_hz)))
@@ -84,10 +82,10 @@ def _seen(segment: str, batches: Sequence[ImuBatch]) -> tuple[Floats, Floats]:
     """Return (n, 3) up and (n, 3) specific force of one sensor's samples in the order of time."""
     batches = sorted((batch for batch in batches if len(batch)), key=lambda batch: int(batch.t_us[0]))
     if not batches:
-        raise CalibrationError(f"The sensor on the {spoken(segment)} sent nothing. Switch it on and repeat.")
+        raise CalibrationError(f"The sensor on {place(segment)} sent nothing. Switch it on and repeat.")
     if len({batch.sensor for batch in batches}) > 1:
         raise CalibrationError(
-            f"Two sensors say that they are on the {spoken(segment)}. Switch one off and repeat."
+            f"Two sensors say that they are on {place(segment)}. Switch one off and repeat."
         )
     orientation = Orientation(batches[0].period_ns, _own_frame(np.concatenate([b.acc_si for b in batches])))
     tracks = [orientation.update(batch) for batch in batches]
@@ -96,7 +94,7 @@ def _seen(segment: str, batches: Sequence[ImuBatch]) -> tuple[Floats, Floats]:
     force = np.sqrt((acc * acc).sum(axis=1))
     if not abs(float(np.median(force)) - _GRAVITY) <= _GRAVITY_ERROR * _GRAVITY:
         raise CalibrationError(
-            f"The sensor on the {spoken(segment)} does not feel gravity as it should ({np.median(force):.1f} "
+            f"The sensor on {place(segment)} does not feel gravity as it should ({np.median(force):.1f} "
             "m/s² instead of 9.8). Restart it, or use another one."
         )
     good = np.isfinite(ups).all(axis=1) & (force > 0)

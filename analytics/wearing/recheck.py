@@ -22,7 +22,7 @@ from analytics.wearing.placement import exchanged
 from analytics.wearing.pose import STILL_RAD, Parts, Pose, still_pose
 from poise.calibration import Alignment, Calibration, Quaternion, Verdict
 from poise.errors import CalibrationError
-from poise.skeleton import Segment, spoken
+from poise.skeleton import Segment, place, spoken
 
 TALL_RAD: Final = np.radians(6.0)
 """The trunk as a whole may be this far forward or aside of upright: what people repeat (sitting recordings:
@@ -114,7 +114,7 @@ def _poses(calibration: Calibration, still: Parts) -> tuple[dict[str, Pose], lis
     for segment, alignment in calibration.alignments.items():
         batches = [batch for batch in still.get(segment, ()) if len(batch)]
         if any(batch.sensor != alignment.sensor for batch in batches):
-            gone.append(f"There is another sensor on the {spoken(segment)} now: calibrate again.")
+            gone.append(f"There is another sensor on {place(segment)} now: calibrate again.")
             continue
         try:
             poses[segment] = still_pose(segment, batches)
@@ -141,7 +141,7 @@ def _judge(
             (*slipped, *crooked),
         )
     reasons = tuple(
-        f"The sensor on the {spoken(segment)} had turned sideways by {np.degrees(abs(turn)):.0f}°; that is "
+        f"The sensor on {place(segment)} had turned sideways by {np.degrees(abs(turn)):.0f}°; that is "
         "set right."
         for segment, turn in crooked.items()
     )
@@ -185,7 +185,7 @@ def _not_tall(forward: float, aside: float) -> str:
 def _slip(segment: str, offset: tuple[float, float]) -> str:
     off = float(np.degrees(np.hypot(*offset)))
     return (
-        f"The sensor on the {spoken(segment)} reads {off:.0f}° while those beside it agree with upright: it "
+        f"The sensor on {place(segment)} reads {off:.0f}° while those beside it agree with upright: it "
         "has probably slipped. Press it on and calibrate again."
     )
 

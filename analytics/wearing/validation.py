@@ -11,7 +11,7 @@ from analytics.wearing.pose import Parts, track, windows
 from poise.calibration import Alignment
 from poise.errors import CalibrationError
 from poise.samples import Floats
-from poise.skeleton import Segment, spoken
+from poise.skeleton import Segment, place, spoken
 
 RETURN_S: Final = 1.5
 """How long upright must be still again."""
@@ -112,13 +112,13 @@ def _doubts(returned: Mapping[str, tuple[float, float]], aside: Mapping[str, flo
         off = float(np.hypot(sagittal, frontal))
         if off > _RETURN.get(segment, RETURN_ELSEWHERE_RAD):
             said.append(
-                f"Upright again, the {spoken(segment)} reads {np.degrees(off):.0f}° instead of 0°: come back "
+                f"Upright again, {place(segment)} reads {np.degrees(off):.0f}° instead of 0°: come back "
                 "up as tall as before, or press the sensor on if it has slipped."
             )
     for segment, way in aside.items():
         if abs(way) > ASIDE_RAD and segment != Segment.HEAD:
             said.append(
                 f"The second bow went {np.degrees(abs(way)):.0f}° to the {'right' if way > 0 else 'left'} "
-                f"at the {spoken(segment)}: bow straight ahead."
+                f"at {place(segment)}: bow straight ahead."
             )
     return said
