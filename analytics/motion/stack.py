@@ -176,9 +176,8 @@ def _stacked(tails: NDArray[R], parts: Sequence[NDArray[R]]) -> NDArray[R]:
 def _counted(first: Int64s, due: Int64s) -> tuple[Int64s, Int64s]:
     """Return `due` whole numbers from each of `first` on, one after another, and whose they are."""
     owner: Int64s = np.arange(len(due), dtype=np.int64).repeat(due)
-    begin: Int64s = first - (due.cumsum() - due)
-    numbers: Int64s = np.arange(len(owner), dtype=np.int64) + begin[owner]
-    return numbers, owner
+    begin = first - (due.cumsum() - due)
+    return np.asarray(np.arange(len(owner)) + begin[owner], np.int64), owner
 
 
 def _towards(before: Floats, after: Floats, share: Floats) -> Floats:
