@@ -71,8 +71,8 @@ def misaligned(plain: Calibration, again: Calibration, mounts: dict[str, Rotatio
 
 
 FILTER_DEG = 0.1
-"""Of the medians over a trial. The alignment is held to 0.1° of up and 0.3° of forward (0.1° of angle at a lean
-of 20°). Single frames may part by a little more where rounding lets the filter find rest in one of the two."""
+"""Of the medians over a trial. The alignment is held to 0.1° of up and 0.3° of forward (0.1° of angle at a
+lean of 20°). Single frames may part by more where rounding lets the filter find rest in one of the two."""
 
 
 @settings(max_examples=3, deadline=None)
