@@ -74,13 +74,17 @@ def _sides(angle: Centidegrees, seen: Bools) -> NDArray[np.int8]:
     total = np.concatenate([[0], np.cumsum(np.where(seen, angle, 0), dtype=np.int64)])
     count = np.concatenate([[0], np.cumsum(seen, dtype=np.int64)])
     n = len(angle) - WINDOW
-    now = np.arange(n) + WINDOW + 1
-    mid = now - _LAG
-    long_sum, long_count = total[now] - total[now - WINDOW], count[now] - count[now - WINDOW]
-    short_sum, short_count = total[mid + 1] - total[mid - 2], count[mid + 1] - count[mid - 2]
+    now, mid = WINDOW + 1, WINDOW + 1 - _LAG
+    long_sum, long_count = (_between(sums, now - WINDOW, now, n) for sums in (total, count))
+    short_sum, short_count = (_between(sums, mid - 2, mid + 1, n) for sums in (total, count))
     beyond = short_sum * long_count - long_sum * short_count
     limit = 100 * SWING_DEG * short_count * long_count
     side = (beyond >= limit).astype(np.int8) - (beyond <= -limit).astype(np.int8)
     side[(long_count < _LEAST) | (short_count == 0)] = 2
     found: NDArray[np.int8] = side
     return found
+
+
+def _between(sums: Int64s, first: int, last: int, n: int) -> Int64s:
+    """Return (n,) the sums from `first` up to `last`, and from each next to its next."""
+    return np.asarray(sums[last : last + n] - sums[first : first + n], np.int64)

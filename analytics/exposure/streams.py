@@ -75,7 +75,7 @@ def streams(sagittal: Floats, frontal: Floats, worn: Worn) -> StreamAngles:
     """
     names, plus, minus, arms = _rows(tuple(worn.columns.items()), sagittal.shape[1])
     both = np.concatenate([sagittal.T, frontal.T, np.zeros((1, len(sagittal)))])
-    values: Floats = both[plus] - both[minus]
+    values: Floats = both.take(plus, axis=0) - both.take(minus, axis=0)
     for i in arms:
         values[i] = np.arccos(np.cos(both[plus[i]]) * np.cos(both[minus[i]]))
     return StreamAngles(names, values)
@@ -148,8 +148,9 @@ def _against(at: Mapping[str, int], base: int, *, neck: bool) -> dict[str, tuple
 def centidegrees(angles: Floats) -> Centidegrees:
     """Return whole hundredths of a degree; NaN and what no body does (beyond 180°) is `UNSEEN`."""
     values = angles * (18000 / np.pi)
-    with np.errstate(invalid="ignore"):
-        values[~(np.abs(values) <= _LIMIT)] = UNSEEN
+    there = np.abs(values) <= _LIMIT
+    if not there.all():
+        values[~there] = UNSEEN
     whole: Centidegrees = np.rint(values, out=values).astype(np.int16)
     return whole
 

@@ -94,7 +94,7 @@ class ExposureTracker:
             settled_only: only quarters that no later frame of this run can change, once each; they come
                 some minutes after their end.
         """
-        if not self._changed:
+        if not self._changed or (settled_only and min(self._changed) >= self._static()):
             return ()
         oldest = self._oldest()
         due = sorted(q for q in self._changed if q < oldest or not settled_only)
@@ -113,10 +113,14 @@ class ExposureTracker:
 
     def _oldest(self) -> int:
         """Return the oldest quarter that can still change: by static time, or a stretch that goes on."""
+        static = self._static()
+        return static if self._block < 0 else min(static, self._variation.oldest(static))
+
+    def _static(self) -> int:
+        """Return the oldest quarter that static time can still change."""
         if self._block < 0:
             return self._newest // FRAMES_PER_QUARTER + 1
-        static = (self._block * BLOCK // 10 - KEPT_S) // QUARTER_S
-        return min(static, self._variation.oldest(static))
+        return (self._block * BLOCK // 10 - KEPT_S) // QUARTER_S
 
     def _begin(self, block: int) -> None:
         """Start anew at a block, with nothing going on."""
@@ -277,7 +281,8 @@ def _tally(bins: NDArray[np.int16], seen: Bools, width: int) -> NDArray[np.uint1
     """Return (k, width) how often each bin was seen in each row."""
     k = bins.shape[0]
     keys = bins + np.arange(0, k * width, width)[:, None]
-    return np.bincount(keys[seen], minlength=k * width).reshape(k, width).astype(np.uint16)
+    counted = keys.ravel() if seen.all() else keys[seen]
+    return np.bincount(counted, minlength=k * width).reshape(k, width).astype(np.uint16)
 
 
 def _sums(angle: Centidegrees, seen: Bools) -> Int64s:

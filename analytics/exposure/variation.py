@@ -16,6 +16,7 @@ from poise.samples import Bools, Int64s
 BRIDGED_FRAMES: Final = 10
 _EDGES: Final = np.array(DURATIONS_S) * 10
 _TOP: Final = int(_EDGES[-1])
+_UNSEEN: Final = np.int8(-1)
 
 _STREAM, _LEVEL, _QUARTER, _LENGTH, _START, _END, _BEFORE = range(7)
 
@@ -100,28 +101,36 @@ class Variation:
 def _pieces(first: int, level: NDArray[np.int8], seen: Bools, quarter: Int64s) -> Int64s:
     """Return (7, p) stretches within the block, cut at levels, gaps and quarters."""
     n = level.shape[1]
-    hits = np.flatnonzero(seen)
-    if not len(hits):
+    height = np.where(seen, level, _UNSEEN)
+    turns = np.ones(level.shape, np.bool_)
+    turns[:, 1:] = (height[:, 1:] != height[:, :-1]) | (quarter[1:] != quarter[:-1])
+    # Runs of one level, of which those that are near enough belong together.
+    runs = np.flatnonzero(turns)
+    ends = np.append(runs[1:], level.size)
+    height = height.ravel()[runs]
+    there = height != _UNSEEN
+    if not there.any():
         return np.zeros((7, 0), np.int64)
-    stream = hits // n
-    at = hits - stream * n
-    height, lies = level.ravel()[hits], quarter[at]
+    runs, ends, height = runs[there], ends[there], height[there]
+    stream = runs // n
+    at, last = runs - stream * n, ends - 1 - stream * n
+    lies = quarter[at]
     cut = (
-        (np.diff(stream) != 0)
-        | (np.diff(height) != 0)
-        | (np.diff(at) > BRIDGED_FRAMES)
-        | (np.diff(lies) != 0)
+        (stream[1:] != stream[:-1])
+        | (height[1:] != height[:-1])
+        | (at[1:] - last[:-1] > BRIDGED_FRAMES)
+        | (lies[1:] != lies[:-1])
     )
-    starts = np.concatenate([[0], np.flatnonzero(cut) + 1])
-    ends = np.concatenate([starts[1:], [len(hits)]]) - 1
+    begins = np.append(0, np.flatnonzero(cut) + 1)
+    stops = np.append(begins[1:], len(runs)) - 1
     return np.stack(
         [
-            stream[starts],
-            height[starts].astype(np.int64),
-            lies[starts],
-            ends - starts + 1,
-            first + at[starts],
-            first + at[ends],
-            np.zeros(len(starts), np.int64),
+            stream[begins],
+            height[begins].astype(np.int64),
+            lies[begins],
+            np.add.reduceat(ends - runs, begins),
+            first + at[begins],
+            first + last[stops],
+            np.zeros(len(begins), np.int64),
         ]
     )

@@ -5,6 +5,7 @@ Angles are summed as whole microradians and all else as counts of frames: any ch
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -124,6 +125,7 @@ class EpisodeTracker:
         self,
         frames: Int64s,
         held: Bools,
+        seen: Bools,
         deviation: Deviation,
         activity: Activities | None = None,
         leads: Int64s | None = None,
@@ -131,38 +133,38 @@ class EpisodeTracker:
         """Take new frames and return the episodes that began, changed or ended, newest state.
 
         Args:
-            frames: (n,) grid indices, increasing.
+            frames: (n,) grid indices, increasing, n > 0.
             held: (n,) bool, the rule holds and is seen.
+            seen: (n,) bool, its sensors are.
             deviation: its angle (n,), NaN where unseen, and what it rests on.
             activity: (n,) indices into ACTIVITIES, None where nothing is known of it.
             leads: (n,) frames right before each in which the rule was on but not judged. A walk is known
                 to be over some seconds late: what begins here began with them.
         """
         changed: list[Episode] = []
-        there = np.isfinite(deviation.excess)
-        hits = np.flatnonzero(held & there)
-        seen = np.concatenate([[0], np.cumsum(there)])
-        told = 0
-        for piece in self._pieces(frames, hits):
-            first = int(frames[piece[0]])
+        told, last = 0, int(frames[-1])
+        for piece in self._pieces(frames, held):
+            begin, end = int(piece[0]), int(piece[-1]) + 1
+            first = int(frames[begin])
             changed += self._close(first)
             if self._spell is None:
-                self._spell, told = _Spell(first, first, deviation.sensors, deviation.remarks), int(piece[0])
+                self._spell, told = _Spell(first, first, deviation.sensors, deviation.remarks), begin
                 if leads is not None:
                     self._spell.since = max(
-                        0, min(int(leads[piece[0]]), first - self._ended - self._recover - 1)
+                        0, min(int(leads[begin]), first - self._ended - self._recover - 1)
                     )
                     self._spell.start -= self._spell.since
-            micro = np.rint(deviation.angle[piece] * _MICRO).astype(np.int64)
-            doing = None if activity is None else activity[piece]
-            spell, end = self._spell, int(piece[-1]) + 1
-            spell.add(frames[piece], micro, doing, self._dwell)
-            spell.seen, spell.since, told = spell.seen + spell.since + int(seen[end] - seen[told]), 0, end
+            # Without a hole a slice is the same, and faster.
+            rows = slice(begin, end) if len(piece) == end - begin else piece
+            micro = np.rint(deviation.angle[rows] * _MICRO).astype(np.int64)
+            doing, spell = None if activity is None else activity[rows], self._spell
+            spell.add(frames[rows], micro, doing, self._dwell)
+            between = int(np.count_nonzero(seen[told:end]))
+            spell.seen, spell.since, told = spell.seen + spell.since + between, 0, end
         if self._spell:
-            self._spell.since += int(seen[-1] - seen[told])
-        if len(frames):
-            changed += self._close(int(frames[-1]))
-        if self._spell and self._spell.detected is not None and len(hits):
+            self._spell.since += int(np.count_nonzero(seen[told:]))
+        changed += self._close(last)
+        if self._spell and self._spell.detected is not None and told:
             changed.append(self._episode(self._spell, ended=False))
         return changed
 
@@ -179,16 +181,22 @@ class EpisodeTracker:
                     counts[quarter] = counts.get(quarter, 0) + count
         return {quarter * QUARTER_S: count * GRID_US / 1e6 for quarter, count in counts.items()}
 
-    def _pieces(self, frames: Int64s, hits: Int64s) -> Iterator[Int64s]:
+    def _pieces(self, frames: Int64s, held: Bools) -> Iterator[Int64s]:
         """Yield the held rows, cut where the posture was left for longer than the recovery time.
 
         Frames that are not there at all count as left: what matters is the time between held frames.
         """
+        hits = held.nonzero()[0]
         if len(hits) == 0:
             return
         at = frames[hits]
-        cuts = np.flatnonzero(np.diff(at) > self._recover) + 1
-        yield from np.split(hits, cuts) if len(cuts) else (hits,)
+        # All holes together are no longer than the recovery time.
+        if int(at[-1] - at[0]) + 2 - len(at) <= self._recover:
+            yield hits
+            return
+        cuts = (np.flatnonzero(at[1:] - at[:-1] > self._recover) + 1).tolist()
+        for begin, end in pairwise([0, *cuts, len(hits)]):
+            yield hits[begin:end]
 
     def _close(self, now: int | None) -> list[Episode]:
         """End the spell if `now` is beyond its recovery time, or if the run ends (None)."""

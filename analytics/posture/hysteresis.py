@@ -24,32 +24,46 @@ class Hysteresis:
         self._on = np.zeros(columns, np.bool_)
         self._seen = np.full(columns, _NEVER, np.int64)
 
-    def update(self, frames: Int64s, excess: Floats) -> Bools:
-        """Return (n, k) bool: the rule is on, also while it is unseen for less than the recovery time.
+    def update(self, frames: Int64s, excess: Floats, seen: Bools) -> Bools:
+        """Return (k, n) bool: the rule is on, also while it is unseen for less than the recovery time.
 
         Args:
-            frames: (n,) grid indices, increasing.
-            excess: (n, k) rad by which each rule is exceeded, NaN where it is unseen.
+            frames: (n,) grid indices, increasing, n > 0.
+            excess: (k, n) rad by which each rule is exceeded, NaN where it is unseen.
+            seen: (k, n) bool.
         """
-        if len(frames) == 0:
-            return np.zeros(excess.shape, np.bool_)
-        seen = np.isfinite(excess)
-        up = excess >= 0.0
-        at = np.where(seen, frames[:, None], _NEVER)
-        if not (self._on.any() or up.any()):
-            self._seen = np.maximum(at.max(axis=0), self._seen)
-            return up
-        last = np.maximum(np.maximum.accumulate(at, axis=0), self._seen)
-        before = np.concatenate([self._seen[None], last[:-1]])
-        # What was on before a long silence says nothing about after it: on again only above the threshold.
-        silent = frames[:, None] - before > self._recover
-        off = (excess < -self._release) | (silent & ~up)
-        changes = up | off
-        rows = np.where(changes, np.arange(len(frames))[:, None], -1)
-        latest = np.maximum.accumulate(rows, axis=0)
-        on = np.where(latest >= 0, np.take_along_axis(up, np.maximum(latest, 0), axis=0), self._on)
-        self._on, self._seen = on[-1].copy(), last[-1].copy()
-        return np.asarray(on, np.bool_)
+        on, before = excess >= 0.0, self._seen
+        self._seen = np.maximum(np.where(seen, frames, _NEVER).max(axis=1), before)
+        # A rule that is off and never exceeded stays off.
+        rows = np.flatnonzero(self._on | on.any(axis=1))
+        if len(rows):
+            off = excess[rows] < -self._release
+            off |= self._silent(frames, seen[rows], before[rows, None]) & ~on[rows]
+            on[rows] = self._latest(on[rows], off, self._on[rows, None])
+            self._on = on[:, -1].copy()
+        return on
+
+    def _silent(self, frames: Int64s, seen: Bools, before: Int64s) -> Bools:
+        """Return (r, n) bool: unseen for too long right before.
+
+        What was on before a long silence says nothing about after it: on again only above the threshold.
+        """
+        silent = np.zeros(seen.shape, np.bool_)
+        if seen.all() and int(frames[-1] - frames[0]) == len(frames) - 1:
+            silent[:, :1] = frames[0] - before > self._recover
+            return silent
+        last = np.maximum(np.maximum.accumulate(np.where(seen, frames, _NEVER), axis=1), before)
+        silent[:, 0] = frames[0] - before[:, 0] > self._recover
+        silent[:, 1:] = frames[1:] - last[:, :-1] > self._recover
+        return silent
+
+    @staticmethod
+    def _latest(up: Bools, off: Bools, on: Bools) -> Bools:
+        """Return (r, n) bool what the latest change left: up or off; `on` (r, 1) before any."""
+        # Twice the number of the moment, and one more if it is on then: the greatest so far is the latest.
+        codes = np.arange(0, 2 * up.shape[1], 2) + up
+        latest = np.maximum.accumulate(np.where(up | off, codes, on - 2), axis=1)
+        return (latest & 1) > 0
 
 
 class Leads:
@@ -61,23 +75,35 @@ class Leads:
         self._count = np.zeros(columns, np.int64)
         self._last = _NEVER
 
-    def update(self, frames: Int64s, passed: Bools) -> Int64s | None:
-        """Return (n, k) frames right before each, without a hole, that were passed over; None for none.
+    def update(self, frames: Int64s, passed: Bools | None) -> Int64s | None:
+        """Return (k, n) frames right before each, without a hole, that were passed over; None for none.
 
         Args:
-            frames: (n,) grid indices, increasing.
-            passed: (n, k) bool, the rule is on and seen in this frame, and not judged.
+            frames: (n,) grid indices, increasing, n > 0.
+            passed: (k, n) bool, the rule is on and seen in this frame, and not judged; None for nowhere.
         """
         last, self._last = self._last, int(frames[-1])
-        if not (self._count.any() or passed.any()):
+        if passed is None and not self._count.any():
             return None
-        rows = np.arange(1, len(frames) + 1)[:, None]
-        fresh = np.diff(frames, prepend=last)[:, None] != 1
-        # After how many rows counting began anew; -1 where it goes on from the frames before.
-        began = np.maximum.accumulate(np.where(passed, np.where(fresh, rows - 1, -1), rows), axis=0)
-        counts = np.where(began >= 0, rows - began, rows + self._count)
-        if fresh[0, 0]:
-            self._count = np.zeros_like(self._count)
-        before = np.concatenate([self._count[None], counts[:-1]])
-        self._count = np.minimum(counts[-1], self._most)
-        return np.minimum(np.where(fresh, 0, before), self._most)
+        if passed is None:
+            passed = np.zeros((len(self._count), len(frames)), np.bool_)
+        rows = np.flatnonzero((self._count > 0) | passed.any(axis=1))
+        if not len(rows):
+            return None
+        fresh = np.ones(len(frames), np.bool_)
+        fresh[0], fresh[1:] = int(frames[0]) - last != 1, frames[1:] - frames[:-1] != 1
+        counts = self._counts(passed[rows], fresh, self._count[rows, None])
+        leads = np.zeros(passed.shape, np.int64)
+        leads[rows, 1:] = np.where(fresh[1:], 0, counts[:, :-1])
+        leads[:, 0] = 0 if fresh[0] else self._count
+        self._count[rows] = np.minimum(counts[:, -1], self._most)
+        return np.minimum(leads, self._most)
+
+    @staticmethod
+    def _counts(passed: Bools, fresh: Bools, count: Int64s) -> Int64s:
+        """Return (r, n) frames, up to and with each, that were passed over; `count` (r, 1) came before."""
+        number = np.arange(1, len(fresh) + 1)
+        # After how many frames counting began anew; -1 where it goes on from the frames before.
+        began = np.where(passed, np.where(fresh, number - 1, -1), number)
+        began = np.maximum.accumulate(began, axis=1)
+        return np.where(began >= 0, number - began, number + count)

@@ -17,7 +17,7 @@ from poise.samples import Bools, Floats, Int64s
 
 _NEVER: Final = -(2**62)
 _MOVING: Final = ACTIVITIES.index(Activity.MOVING)
-_COLUMN: Final = {kind: column for column, kind in enumerate(KINDS)}
+_ROW: Final = {kind: row for row, kind in enumerate(KINDS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +69,23 @@ class Judge:
             worn: what the columns hold: every calibrated segment of the run so far.
             activity: (n,) indices into ACTIVITIES; None judges every frame.
         """
-        held = np.zeros((len(frames), len(KINDS)), np.bool_)
+        held = np.zeros((len(KINDS), len(frames)), np.bool_)
         judged = None if activity is None else self._judged(frames, activity)
         episodes: dict[str, Episode] = {}
         for rows, there in self._pieces(frames, sagittal, worn):
-            doing = None if activity is None else activity[rows]
             found = deviations(sagittal[rows], frontal[rows], there, self._plan)
-            held[rows] = self._held(frames[rows], found)
+            on, seen = self._held(frames[rows], found)
             leads = None
+            if activity is not None:
+                passed = None if judged is None else on & ~judged[rows]
+                leads = self._leads.update(frames[rows], passed)
             if judged is not None:
-                leads = self._leads.update(frames[rows], held[rows] & ~judged[rows, None])
-                held[rows] &= judged[rows, None]
-            for episode in self._track(frames[rows], found, held[rows], doing, leads):
+                on &= judged[rows]
+            held[:, rows] = on
+            doing = None if activity is None else activity[rows]
+            for episode in self._track(frames[rows], found, on, seen, doing, leads):
                 episodes[episode.id] = episode
-        return Judged(held, tuple(episodes.values()))
+        return Judged(np.ascontiguousarray(held.T), tuple(episodes.values()))
 
     def finish(self) -> tuple[Episode, ...]:
         """End what is open."""
@@ -94,10 +97,12 @@ class Judge:
 
     def _pieces(self, frames: Int64s, sagittal: Floats, worn: Worn) -> Iterator[tuple[slice, Worn]]:
         """Yield stretches of rows in which the same sensors count as worn."""
-        names = list(worn.columns)
         if len(frames) == 0:
             return
-        seen = np.isfinite(sagittal[:, list(worn.columns.values())])
+        names, columns = list(worn.columns), list(worn.columns.values())
+        seen = np.isfinite(sagittal)
+        if columns != list(range(seen.shape[1])):
+            seen = seen[:, columns]
         if seen.all():
             self._seen = dict.fromkeys(names, int(frames[-1]))
             yield slice(0, len(frames)), worn
@@ -109,51 +114,67 @@ class Judge:
         cuts = np.flatnonzero((there[1:] != there[:-1]).any(axis=1)) + 1
         edges = [0, *cuts.tolist(), len(frames)]
         for start, stop in pairwise(edges):
-            columns = {name: worn.columns[name] for j, name in enumerate(names) if there[start, j]}
-            yield slice(start, stop), Worn(columns, worn.bow)
+            present = {name: worn.columns[name] for j, name in enumerate(names) if there[start, j]}
+            yield slice(start, stop), Worn(present, worn.bow)
 
-    def _judged(self, frames: Int64s, activity: Activities) -> Bools:
-        """Return (n,) bool: posture is judged; moving is, as long as it may be the way into a posture."""
+    def _judged(self, frames: Int64s, activity: Activities) -> Bools | None:
+        """Return (n,) bool: posture is judged; None for everywhere.
+
+        Moving is judged as long as it may be the way into a posture.
+        """
+        judged = judged_in(activity)
         moving = activity == _MOVING
         if len(frames) == 0 or not (moving.any() or self._calm is None):
             self._calm = int(frames[-1]) if len(frames) else self._calm
-            return judged_in(activity)
-        calm = int(frames[0]) - 1 if self._calm is None else self._calm
-        still = np.maximum(np.maximum.accumulate(np.where(moving, _NEVER, frames)), calm)
-        self._calm = int(still[-1])
-        return np.asarray(judged_in(activity) | (moving & (frames - still <= self._patience)), np.bool_)
+        else:
+            calm = int(frames[0]) - 1 if self._calm is None else self._calm
+            still = np.maximum(np.maximum.accumulate(np.where(moving, _NEVER, frames)), calm)
+            self._calm = int(still[-1])
+            judged |= moving & (frames - still <= self._patience)
+        return None if judged.all() else judged
 
-    def _held(self, frames: Int64s, found: list[Deviation]) -> Bools:
-        """Apply hysteresis, and let only the first spine kind hold at a moment."""
-        excess = np.full((len(frames), len(KINDS)), np.nan)
+    def _held(self, frames: Int64s, found: list[Deviation]) -> tuple[Bools, Bools]:
+        """Return (k, n) bool each: what holds by hysteresis, one spine kind at a moment; and what is seen."""
+        excess = np.full((len(KINDS), len(frames)), np.nan)
+        if found:
+            limits = np.array([deviation.threshold for deviation in found])
+            rows = [_ROW[deviation.kind] for deviation in found]
+            excess[rows] = np.array([deviation.angle for deviation in found]) - limits[:, None]
         for deviation in found:
-            excess[:, _COLUMN[deviation.kind]] = deviation.excess
-        on = self._hysteresis.update(frames, excess)
-        for i in range(1, len(SPINE_KINDS)):
-            on[:, i] &= ~on[:, :i].any(axis=1)
-        on &= np.isfinite(excess)
-        return on
+            if deviation.margin is not None:
+                row = excess[_ROW[deviation.kind]]
+                np.minimum(row, deviation.margin, out=row)
+        seen = np.isfinite(excess)
+        on = self._hysteresis.update(frames, excess, seen)
+        if not on.any():
+            return on, seen
+        taken = on[0].copy()
+        for row in on[1 : len(SPINE_KINDS)]:
+            row &= ~taken
+            taken |= row
+        on &= seen
+        return on, seen
 
     def _track(
         self,
         frames: Int64s,
         found: list[Deviation],
         held: Bools,
+        seen: Bools,
         activity: Activities | None,
         leads: Int64s | None,
     ) -> Iterator[Episode]:
-        any_held = set(np.flatnonzero(held.any(axis=0)).tolist())
-        judged = {deviation.kind: deviation for deviation in found}
-        for column, kind in enumerate(KINDS):
+        any_held = frozenset(np.flatnonzero(held.any(axis=1)).tolist())
+        for row, kind in enumerate(KINDS):
             tracker = self._trackers.get(kind)
-            if column not in any_held and (tracker is None or tracker.idle):
+            if row not in any_held and (tracker is None or tracker.idle):
                 continue
             if tracker is None:
                 tracker = EpisodeTracker(kind, self._plan, self._run_us, self._calibration)
                 self._trackers[kind] = tracker
-            deviation = judged.get(kind) or _unseen(kind, len(frames))
-            lead = None if leads is None else leads[:, column]
-            yield from tracker.update(frames, held[:, column], deviation, activity, lead)
+            deviation = next((d for d in found if d.kind is kind), None) or _unseen(kind, len(frames))
+            lead = None if leads is None else leads[row]
+            yield from tracker.update(frames, held[row], seen[row], deviation, activity, lead)
 
 
 def _unseen(kind: Kind, n: int) -> Deviation:
