@@ -64,7 +64,7 @@ class Day:
 class Way:
     """No cue at all."""
 
-    signal = False
+    signal, signal_s = False, 0.0
 
     def cued(self, _second: Second) -> bool:
         """Take the next second; say whether there is a cue."""
@@ -77,8 +77,9 @@ class ByPlan(Way):
     That is allowed because any chunking gives the same cues.
     """
 
-    def __init__(self, plan: CuePlan) -> None:
-        self.plan, self.cueing = plan, Cueing(plan)
+    def __init__(self, plan: CuePlan, *, heeded: bool) -> None:
+        """Take the plan, and whether the wearer heeds until when there is a signal."""
+        self.plan, self.cueing, self.heeded = plan, Cueing(plan), heeded
         self.waiting: list[Second] = []
         self.earliest, self.again, self.free = 0.0, 0.0, 0
 
@@ -90,10 +91,12 @@ class ByPlan(Way):
         if self.free >= plan.answer_s:
             self.earliest, self.again = self.again or self.earliest, 0.0
         idle = not second.held or t < self.earliest
-        if idle and not self.signal and len(self.waiting) < 3600:
+        if idle and not (self.signal and self.heeded) and len(self.waiting) < 3600:
             return False
-        cues = self.cueing.update(*_frames(self.waiting)).cues
+        found = self.cueing.update(*_frames(self.waiting))
+        cues = found.cues
         self.waiting.clear()
+        self.signal_s += sum(end.t_us - end.cue_us for end in found.ended) / 1e6
         self.signal = self.cueing.asking
         steepest = 4 if plan.mode is CueMode.EXPOSURE else 1
         self.earliest = max(self.earliest, t + (plan.delay_s - self.cueing.load_s) / steepest)
@@ -107,7 +110,7 @@ class ByPlan(Way):
 
 def lived(person: Person, way: Way) -> Day:
     """Live through a day."""
-    held, bad, cues, signal = False, 0, 0, 0
+    held, bad, cues = False, 0, 0
     for t in range(DAY_S):
         angle = person.angle(t, signal=way.signal)
         held = angle >= 0.75 if held else angle >= 1
@@ -115,8 +118,7 @@ def lived(person: Person, way: Way) -> Day:
         if way.cued(Second(t, angle, held)):
             cues += 1
             person.hear(t)
-        signal += way.signal
-    return Day(cues * 3600 / DAY_S, bad * 60 / DAY_S, signal * 60 / DAY_S)
+    return Day(cues * 3600 / DAY_S, bad * 60 / DAY_S, way.signal_s * 60 / DAY_S)
 
 
 def _frames(seconds: list[Second]) -> tuple[Int64s, tuple[Kind, ...], Bools, Floats]:
@@ -147,7 +149,10 @@ OTHER_RIVALS: Final = {
 def lives(plan: CuePlan | None, model: str, seeds: Sequence[int], habits: Habits | None = None) -> Floats:
     """Return (seeds, 3) cues, min in bad posture and min of signal, by the hour; without a plan, no cue."""
     habits = habits or Habits()
-    days = [lived(Person(seed, habits, model), ByPlan(plan) if plan else Way()) for seed in seeds]
+    heeded = model == "until content"
+    days = [
+        lived(Person(seed, habits, model), ByPlan(plan, heeded=heeded) if plan else Way()) for seed in seeds
+    ]
     return np.array([(day.cues, day.bad_min, day.signal_min) for day in days])
 
 
