@@ -207,6 +207,13 @@ POSTURES: Final = {
         shape(None, {"lumbar": 0.4, "t12": 0.85, "t4": 1.0, "c7": 0.97, "head": 0.9}),
         ("right", "left"),
     ),
+    "raised_shoulder": Posture(
+        ("raised shoulder", "raised shoulders"),
+        "scapula tilted outward beyond the thorax",
+        18.0,
+        shape(None, {"scapula_right": -1.0, "upper_arm_right": -0.5}),
+        ("left", "right", "both"),
+    ),
     "lean_back": Posture(
         ("lean back", "leaning back"),
         "T4 backward",

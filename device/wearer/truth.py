@@ -34,6 +34,7 @@ class TruthRules:
         looking_down_deg: head forward beyond C7.
         side_bend_deg: T4 sideways, either side.
         rounded_deg: scapula forward beyond T4.
+        raised_deg: scapula's outer edge up beyond T4's sideways lean.
         bridge_s: an interruption shorter than this does not end a stretch; sway at the threshold is none.
     """
 
@@ -43,6 +44,7 @@ class TruthRules:
     looking_down_deg: float = 20.0
     side_bend_deg: float = 12.0
     rounded_deg: float = 10.0
+    raised_deg: float = 12.0
     bridge_s: float = 1.0
 
 
@@ -170,6 +172,8 @@ def _measures(sagittal: Mapping[str, Floats], frontal: Mapping[str, Floats]) -> 
         Kind.SIDE_BEND: np.abs(frontal["t4"]),
         Kind.ROUNDED_SHOULDER_LEFT: sagittal["scapula_left"] - thorax,
         Kind.ROUNDED_SHOULDER_RIGHT: sagittal["scapula_right"] - thorax,
+        Kind.RAISED_SHOULDER_LEFT: frontal["scapula_left"] - frontal["t4"],
+        Kind.RAISED_SHOULDER_RIGHT: frontal["t4"] - frontal["scapula_right"],
     }
 
 
@@ -185,6 +189,8 @@ def _held(
         Kind.SIDE_BEND: rules.side_bend_deg,
         Kind.ROUNDED_SHOULDER_LEFT: rules.rounded_deg,
         Kind.ROUNDED_SHOULDER_RIGHT: rules.rounded_deg,
+        Kind.RAISED_SHOULDER_LEFT: rules.raised_deg,
+        Kind.RAISED_SHOULDER_RIGHT: rules.raised_deg,
     }
     held: dict[Kind, Held] = {kind: measures[kind] >= np.radians(deg) for kind, deg in limits.items()}
     held[Kind.HIP_LEAN] &= with_lumbar
