@@ -2,7 +2,7 @@
 
 Data: simulated days of eight hours at a desk, second by second, one a seed; the same seed is the same
 person and the same luck for every way of cueing. No recording of people answering cues is public, so who
-answers how is assumed: four models, stated there. The `Cueing` that a gateway runs is in the loop; budget,
+answers how is assumed: four models (below). The `Cueing` that a gateway runs is in the loop; budget,
 quiet hours and fading are off, so that only the way of cueing differs. Angles are in thresholds (1 is 12°).
 
 The wearers are those of `tests/cue_wearers.py`: *until content*, *annoyed*, *busy*, and *prompt*, named
