@@ -75,7 +75,8 @@ def streams(sagittal: Floats, frontal: Floats, worn: Worn) -> StreamAngles:
     """
     names, plus, minus, arms = _rows(tuple(worn.columns.items()), sagittal.shape[1])
     both = np.concatenate([sagittal.T, frontal.T, np.zeros((1, len(sagittal)))])
-    values: Floats = both.take(plus, axis=0) - both.take(minus, axis=0)
+    values = both.take(plus, axis=0)
+    values -= both.take(minus, axis=0)
     for i in arms:
         values[i] = np.arccos(np.cos(both[plus[i]]) * np.cos(both[minus[i]]))
     return StreamAngles(names, values)

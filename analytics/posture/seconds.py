@@ -18,18 +18,26 @@ class Seconds:
     def __init__(self, run_us: int, calibration: str) -> None:
         """Mark every second with its run and calibration."""
         self._mark = run_us, calibration
+        self._told: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._names: tuple[str, ...] = ()
         self._t_s = np.zeros(0, np.int64)
         self._values = np.zeros((0, 0))
 
     def update(self, frames: PostureFrames, derived: Mapping[str, Floats]) -> Sequence[Second]:
         """Take frames and return the seconds that are over."""
+        told = frames.segments, tuple(derived)
+        if told != self._told:
+            self._told = told
+            self._rename((*frames.segments, *(f"{name}.frontal" for name in frames.segments), *derived))
         t_s = frames.t_us // 1_000_000
-        self._rename((*frames.segments, *(f"{name}.frontal" for name in frames.segments), *derived))
-        values = np.column_stack([frames.sagittal, frames.frontal, *derived.values()])
-        self._t_s = np.concatenate([self._t_s, t_s])
-        self._values = np.concatenate([self._values, values])
-        return self._cut(int(np.searchsorted(self._t_s, t_s[-1])))
+        kept, m = len(self._t_s), len(frames.segments)
+        values = np.empty((kept + len(t_s), len(self._names)))
+        values[:kept] = self._values
+        values[kept:, :m], values[kept:, m : 2 * m] = frames.sagittal, frames.frontal
+        for column, angle in enumerate(derived.values(), 2 * m):
+            values[kept:, column] = angle
+        self._t_s, self._values = np.concatenate([self._t_s, t_s]), values
+        return self._cut(int(self._t_s.searchsorted(t_s[-1])))
 
     def finish(self) -> Sequence[Second]:
         """Return what is left at the end of a run."""
@@ -37,8 +45,6 @@ class Seconds:
 
     def _rename(self, names: tuple[str, ...]) -> None:
         """Take over the columns of `names`; a stream that joins in mid-second was unseen before."""
-        if names == self._names:
-            return
         values = np.full((len(self._t_s), len(names)), np.nan)
         for column, name in enumerate(names):
             if name in self._names:
@@ -51,23 +57,31 @@ class Seconds:
         return self._summarise(t_s, values) if n else ()
 
     def _summarise(self, t_s: Int64s, values: Floats) -> Sequence[Second]:
-        starts = np.flatnonzero(np.diff(t_s, prepend=t_s[0] - 1))
+        turns = np.ones(len(t_s), np.bool_)
+        turns[1:] = t_s[1:] != t_s[:-1]
+        starts = np.flatnonzero(turns)
         seen = np.isfinite(values)
-        count = np.add.reduceat(seen.astype(np.int64), starts)
-        mean = np.add.reduceat(np.where(seen, values, 0.0), starts) / np.maximum(count, 1)
-        low = np.minimum.reduceat(np.where(seen, values, np.inf), starts)
-        high = np.maximum.reduceat(np.where(seen, values, -np.inf), starts)
-        rows, columns = np.nonzero(count)
+        if seen.all():
+            lengths = np.append(starts[1:], len(t_s)) - starts
+            count = np.repeat(lengths, values.shape[1]).reshape(len(starts), -1)
+            sums, lows, highs = values, values, values
+        else:
+            count = np.add.reduceat(seen, starts, dtype=np.int64)
+            sums, lows, highs = (np.where(seen, values, other) for other in (0.0, np.inf, -np.inf))
+        mean = np.add.reduceat(sums, starts) / np.maximum(count, 1)
+        low, high = np.minimum.reduceat(lows, starts), np.maximum.reduceat(highs, starts)
+        there = np.flatnonzero(count)
+        rows, columns = np.divmod(there, len(self._names))
         return SecondTable(
             [
                 SecondBlock(
-                    t_s[starts][rows],
+                    t_s[starts[rows]],
                     self._names,
                     columns,
-                    mean[rows, columns],
-                    low[rows, columns],
-                    high[rows, columns],
-                    count[rows, columns] / FRAMES_PER_SECOND,
+                    mean.take(there),
+                    low.take(there),
+                    high.take(there),
+                    count.take(there) / FRAMES_PER_SECOND,
                     *self._mark,
                 )
             ]
