@@ -59,13 +59,13 @@ def angle_bins(angle: Centidegrees) -> NDArray[np.int16]:
 
 def levels(bins: NDArray[np.int16]) -> NDArray[np.int8]:
     """Return the EVA level of each angle bin."""
-    found: NDArray[np.int8] = _LEVEL_OF_BIN[bins]
+    found: NDArray[np.int8] = _LEVEL_OF_BIN.take(bins)
     return found
 
 
 def rate_bins(tenths: NDArray[np.integer[Any]]) -> NDArray[np.int16]:
     """Return the bin of each angular velocity in tenths of a degree a second."""
-    found: NDArray[np.int16] = _BIN_OF_TENTH[np.minimum(tenths, _TENTHS - 1)]
+    found: NDArray[np.int16] = _BIN_OF_TENTH.take(np.minimum(tenths, _TENTHS - 1))
     return found
 
 

@@ -36,11 +36,16 @@ _HALF: Final = 5
 
 def second_means(angle: Centidegrees, seen: Bools) -> Centidegrees:
     """Return (k, n / 10) means over each second; `UNSEEN` where fewer than half of its frames were judged."""
-    k, n = angle.shape
-    shape = (k, n // 10, 10)
-    count = seen.reshape(shape).sum(axis=2)
-    total = np.where(seen, angle, 0).reshape(shape).sum(axis=2, dtype=np.int64)
+    count, total = _tens(seen), _tens(np.where(seen, angle, 0))
     return np.where(count >= _HALF, total // np.maximum(count, 1), UNSEEN).astype(np.int16)
+
+
+def _tens(values: NDArray[Any]) -> Int64s:
+    """Return (k, n / 10) the sums of every ten; ten long additions are faster than many short sums."""
+    sums = values[:, ::10].astype(np.int64)
+    for i in range(1, 10):
+        sums += values[:, i::10]
+    return sums
 
 
 def trailing_range(means: Centidegrees, window: int) -> NDArray[np.int32]:

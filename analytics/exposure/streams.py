@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.posture.rules import Worn
-from poise.samples import Floats, Int64s
+from poise.samples import Floats
 from poise.skeleton import SCAPULAE, Segment
 
 Centidegrees = NDArray[np.int16]
@@ -42,6 +42,7 @@ against gravity; head_side (frontal) against the thorax; shoulder (scapula forwa
 negative. All against the person's own calibrated upright, forward and to the right positive."""
 
 _ARMS: Final = (Segment.UPPER_ARM_LEFT, Segment.UPPER_ARM_RIGHT)
+_LED_AWAY: Final = ("arm_left", "arm_right")
 _LIMIT: Final = 18000
 
 
@@ -73,35 +74,32 @@ def streams(sagittal: Floats, frontal: Floats, worn: Worn) -> StreamAngles:
         frontal: (n, m) rad, to the person's right positive.
         worn: what the columns are.
     """
-    names, plus, minus, arms = _rows(tuple(worn.columns.items()), sagittal.shape[1])
-    both = np.concatenate([sagittal.T, frontal.T, np.zeros((1, len(sagittal)))])
-    values = both.take(plus, axis=0)
-    values -= both.take(minus, axis=0)
-    for i in arms:
-        values[i] = np.arccos(np.cos(both[plus[i]]) * np.cos(both[minus[i]]))
+    names, pairs = _named_pairs(tuple(worn.columns.items()))
+    values = np.empty((len(names), len(sagittal)))
+    inclined = frontal, sagittal
+    # Column by column: turning the whole array over at once takes ten times as long.
+    for row, name, (plus, minus) in zip(values, names, pairs, strict=True):
+        angle = inclined[plus[0]][:, plus[1]]
+        if minus == _ZERO:
+            row[:] = angle
+        elif name in _LED_AWAY:
+            row[:] = np.arccos(np.cos(angle) * np.cos(inclined[minus[0]][:, minus[1]]))
+        else:
+            np.subtract(angle, inclined[minus[0]][:, minus[1]], out=row)
     return StreamAngles(names, values)
 
 
 @lru_cache(maxsize=64)
-def _rows(
-    columns: tuple[tuple[str, int], ...], m: int
-) -> tuple[tuple[str, ...], Int64s, Int64s, tuple[int, ...]]:
-    """Return the streams' names, the rows each is the difference of, and which of them are arms.
+def _named_pairs(
+    columns: tuple[tuple[str, int], ...],
+) -> tuple[tuple[str, ...], tuple[tuple["_Column", "_Column"], ...]]:
+    """Return the streams' names, and the columns each is the difference of.
 
-    Rows: m sagittal, m frontal, then zeros. It is the same for every update of a run, and is looked up once.
+    It is the same for every update of a run, and is looked up once.
     """
     pairs = _pairs(Worn(dict(columns), {}))
     names = tuple(name for name in STREAMS if name in pairs)
-    plus, minus = (
-        np.array([2 * m if pairs[name][i] == _ZERO else _row(pairs[name][i], m) for name in names], np.int64)
-        for i in (0, 1)
-    )
-    return names, plus, minus, tuple(i for i, name in enumerate(names) if name.startswith("arm_"))
-
-
-def _row(column: "_Column", m: int) -> int:
-    sagittal, number = column
-    return number if sagittal else m + number
+    return names, tuple(pairs[name] for name in names)
 
 
 _Column: TypeAlias = tuple[bool, int]

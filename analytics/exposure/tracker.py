@@ -150,7 +150,9 @@ class ExposureTracker:
         """Put frames into the open block, and count the blocks that are over."""
         first, last = int(frames[0]), int(frames[-1])
         if last // BLOCK == self._block:
-            at = frames - self._block * BLOCK
+            start = self._block * BLOCK
+            unbroken = last - first == len(frames) - 1
+            at = slice(first - start, last + 1 - start) if unbroken else frames - start
             self._angle[:, at], self._activity[at] = angle, activity
             self._newest = last
             return
@@ -279,10 +281,8 @@ def _moved(rows: NDArray[Any], moved: list[int], k: int) -> NDArray[Any]:
 
 def _tally(bins: NDArray[np.int16], seen: Bools, width: int) -> NDArray[np.uint16]:
     """Return (k, width) how often each bin was seen in each row."""
-    k = bins.shape[0]
-    keys = bins + np.arange(0, k * width, width)[:, None]
-    counted = keys.ravel() if seen.all() else keys[seen]
-    return np.bincount(counted, minlength=k * width).reshape(k, width).astype(np.uint16)
+    rows = [np.bincount(row[there], minlength=width) for row, there in zip(bins, seen, strict=True)]
+    return np.array(rows, np.uint16)
 
 
 def _sums(angle: Centidegrees, seen: Bools) -> Int64s:

@@ -38,23 +38,26 @@ class Hysteresis:
         rows = np.flatnonzero(self._on | on.any(axis=1))
         if len(rows):
             off = excess[rows] < -self._release
-            off |= self._silent(frames, seen[rows], before[rows, None]) & ~on[rows]
+            silent = self._silent(frames, seen[rows], before[rows])
+            if silent is not None:
+                off |= silent & ~on[rows]
             on[rows] = self._latest(on[rows], off, self._on[rows, None])
             self._on = on[:, -1].copy()
         return on
 
-    def _silent(self, frames: Int64s, seen: Bools, before: Int64s) -> Bools:
-        """Return (r, n) bool: unseen for too long right before.
+    def _silent(self, frames: Int64s, seen: Bools, before: Int64s) -> Bools | None:
+        """Return (r, n) bool: unseen for too long right before; None for nowhere.
 
         What was on before a long silence says nothing about after it: on again only above the threshold.
         """
+        first, n = int(frames[0]), len(frames)
+        unbroken = int(frames[-1]) - first == n - 1 and seen.all()
+        if unbroken and first - int(before.min()) <= self._recover:
+            return None
         silent = np.zeros(seen.shape, np.bool_)
-        if seen.all() and int(frames[-1] - frames[0]) == len(frames) - 1:
-            silent[:, :1] = frames[0] - before > self._recover
-            return silent
-        last = np.maximum(np.maximum.accumulate(np.where(seen, frames, _NEVER), axis=1), before)
-        silent[:, 0] = frames[0] - before[:, 0] > self._recover
-        silent[:, 1:] = frames[1:] - last[:, :-1] > self._recover
+        silent[:, 0] = first - before > self._recover
+        last = np.maximum.accumulate(np.where(seen, frames, _NEVER), axis=1)
+        silent[:, 1:] = frames[1:] - np.maximum(last, before[:, None])[:, :-1] > self._recover
         return silent
 
     @staticmethod
