@@ -230,8 +230,7 @@ class QuarterExposure:
             value = getattr(self.counts, name)
             plain[name] = value.tolist() if isinstance(value, np.ndarray) else int(value)
         for name in _BY_STREAM:
-            rows = getattr(self.counts, name).reshape(len(self.counts.streams), -1)
-            plain[name] = [_trimmed(row) for row in rows]
+            plain[name] = [_trimmed(row) for row in _by_stream(getattr(self.counts, name))]
         return plain
 
     @classmethod
@@ -246,10 +245,15 @@ class QuarterExposure:
             value = plain[name]
             setattr(counts, name, np.array(value, np.int64) if isinstance(value, list) else int(value))
         for name in _BY_STREAM:
-            rows = getattr(counts, name).reshape(len(counts.streams), -1)
+            rows = _by_stream(getattr(counts, name))
             for row, (first, values) in zip(rows, plain[name], strict=True):
                 row[first : first + len(values)] = values
         return cls(int(plain["quarter_s"]), int(plain["run_us"]), counts)
+
+
+def _by_stream(counted: Counted) -> Counted:
+    """Return (k, …) as rows (k, c), of which there may be none."""
+    return counted.reshape(len(counted), math.prod(counted.shape[1:]))
 
 
 def _trimmed(row: Counted) -> tuple[int, list[int]]:
