@@ -179,6 +179,8 @@ def test_quarters_merge_as_sums_and_go_through_json():
     assert one.judged == sum(c.judged for c in every)
     assert len(json.dumps(first[0].to_plain())) < 8000
     assert Counts.zero().merge(every[0]) == every[0].merge(Counts.zero())
+    empty = QuarterExposure(0, 0, Counts.zero())
+    assert QuarterExposure.from_plain(json.loads(json.dumps(empty.to_plain()))) == empty
 
 
 def test_a_stretch_over_a_quarters_end_is_one_stretch():
