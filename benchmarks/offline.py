@@ -1,7 +1,7 @@
 """Speed of a re-analysis on one core: hours of wear analysed in a second, against other filters.
 
 Data: a simulated wearer (script desk, seed 1), five sensors (head, C7, T4, both shoulder blades) at 50 Hz,
-one hour, in pieces of ten minutes as a re-analysis reads them from the archive. Every contender gets the same
+one hour, in pieces of five minutes as a re-analysis reads them from the archive. Every contender gets the same
 pieces, from int16 counts on. Poise does everything: orientation, calibration, activity, postures, episodes,
 seconds, exposure. Rivals compute orientation only: vqf itself (the filter that Poise uses), imufusion, ahrs
 Madgwick, and vqf fed a sample at a time from Python. The slow ones get a shorter part and are scaled.
@@ -19,7 +19,7 @@ from device.wearer.wearer import Wearer
 from poise.samples import ImuBatch, merge
 
 HOUR_S = 3600
-PIECE_S = 600
+PIECE_S = 300
 START_US = 1_790_000_000_000_000
 SENSORS = ("head", "c7", "t4", "scapula_left", "scapula_right")
 Piece = tuple[ImuBatch, ...]
@@ -108,7 +108,7 @@ def main() -> None:
     """Print a row a contender and the ratio."""
     wearer = Wearer("desk", seed=1, segments=SENSORS, rate_hz=50.0)
     hour = pieces(wearer, HOUR_S)
-    short = [tuple(batch.part(0, len(batch) // 10) for batch in hour[0])]
+    short = [tuple(batch.part(0, len(batch) // 5) for batch in hour[0])]
     share = len(short[0][0]) / sum(len(piece[0]) for piece in hour)
     print(
         f"{sum(len(b) for piece in hour for b in piece)} samples: one hour, {len(SENSORS)} sensors at 50 Hz"

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from device.recording import RecordingHeader, RecordingWriter
 from device.wearer import SCALE
@@ -66,6 +65,8 @@ def require() -> None:
     """Skip the test, with a sentence, where the recordings are missing; in CI they must be there."""
     if FOLDER.is_dir():
         return
+    import pytest  # benchmarks use this module without it
+
     sentence = (
         f"the recordings of real people are not beside the project ({FOLDER.parent.name}/{FOLDER.name})"
     )
