@@ -1,11 +1,11 @@
 """Speed of a re-analysis on one core: hours of wear analysed in a second, against other filters.
 
 Data: a simulated wearer (script desk, seed 1), five sensors (head, C7, T4, both shoulder blades) at 50 Hz,
-one hour, in pieces of five minutes as a re-analysis reads them from the archive. Every contender gets the same
-pieces, from int16 counts on. Poise does everything: orientation, calibration, activity, postures, episodes,
-seconds, exposure. Rivals compute orientation only: vqf itself (the filter that Poise uses), imufusion, ahrs
-Madgwick, and vqf fed a sample at a time from Python. The slow ones get a shorter part and are scaled.
-Times are the processor's own, so that other programs do not count.
+one hour, in pieces of five minutes as a re-analysis may read them from the archive. Every contender gets the
+same pieces, from int16 counts on. Poise does everything: orientation, calibration, activity, postures,
+episodes, seconds, exposure. Rivals compute orientation only: vqf itself (the filter that Poise uses),
+imufusion, ahrs Madgwick, and vqf fed a sample at a time from Python. The slow ones get a shorter part and are
+scaled. Times are the processor's own, so that other programs do not count.
 """
 
 import time
@@ -26,7 +26,7 @@ Piece = tuple[ImuBatch, ...]
 
 
 def pieces(wearer: Wearer, seconds: int) -> list[Piece]:
-    """Return the wearer's samples, a batch a sensor for every ten minutes."""
+    """Return the wearer's samples, a batch a sensor for every five minutes."""
     messages = list(wearer.to_messages(START_US, "bench", stop_s=seconds))
     return [
         tuple(merge(batches) for batches in zip(*(m.batches for m in messages[i : i + PIECE_S]), strict=True))
