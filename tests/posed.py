@@ -1,5 +1,6 @@
 """Batches of sensors that follow given inclinations exactly: the simplest body there is, for oracles."""
 
+import zlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -43,7 +44,7 @@ def batch(
     rate = np.stack(
         [np.zeros(n), np.gradient(lean, PERIOD_NS * 1e-9) if n > 1 else np.zeros(n), np.zeros(n)], axis=1
     )
-    wobble = np.random.default_rng(abs(hash(segment)) % 2**32 if noise else 0).normal(
+    wobble = np.random.default_rng(zlib.crc32(segment.encode()) if noise else 0).normal(
         0.0, noise or 1e-12, (2, n, 3)
     )
     return ImuBatch(

@@ -28,7 +28,7 @@ REST_BIAS_DEG_S: Final = 0.1
 bias: simulated people's angles are wrong by 0.27° RMS with it, by 0.09° with this, and two recordings that
 differ by rounding alone part by 0.5° where it finds rest in one of them. The price: on a table a new filter
 needs up to six minutes instead of three to know that it does not move."""
-_CARRIED: Final = ("gyrQuat", "accQuat", "bias", "biasP")
+_CARRIED: Final = ("gyrQuat", "accQuat", "bias", "biasP", "lastAccLp")
 """What of the filter's state does not depend on its rate."""
 
 
@@ -163,7 +163,10 @@ class Orientation:
             return
         before = self._filter.state
         self._period_ns, self._filter = period_ns, _new_filter(period_ns)
-        self._filter.state = self._filter.state | {name: before[name] for name in _CARRIED}
+        carried = {name: before[name] for name in _CARRIED}
+        if np.isfinite(before["accLpState"]).all():
+            carried["accLpState"] = _settled(before["lastAccLp"], self._filter.coeffs)
+        self._filter.state = self._filter.state | carried
 
     def _bridge(self, first_us: int, acc: Floats, gyr: Floats) -> int:
         """Return how many samples were filled in before `first_us`; -1 if the filter was started again."""
@@ -211,6 +214,12 @@ class Orientation:
 
 def _new_filter(period_ns: int) -> VQF:
     return VQF(period_ns * 1e-9, biasSigmaRest=REST_BIAS_DEG_S)
+
+
+def _settled(values: list[float], coeffs: dict[str, Any]) -> list[float]:
+    """Return the state of VQF's low-pass filter that has seen `values` for long, two numbers an axis."""
+    b, a = coeffs["accLpB"], coeffs["accLpA"]
+    return [number for y in values for number in ((b[1] - a[0] + b[2] - a[1]) * y, (b[2] - a[1]) * y)]
 
 
 def turned(vectors: NDArray[Any], rows: Floats) -> Floats:
