@@ -23,11 +23,6 @@ SAME_RATE: Final = 0.02
 """A period that differs less than this share is the same sensor's clock; more is another rate."""
 _HOLE: Final = 1.5
 """Periods between two samples of a batch from which on one is missing."""
-REST_BIAS_DEG_S: Final = 0.1
-"""How far VQF trusts a gyroscope's bias found at rest. Its own 0.03 takes the slow sway of a seated head for
-bias: simulated people's angles are wrong by 0.27° RMS with it, by 0.09° with this, and two recordings that
-differ by rounding alone part by 0.5° where it finds rest in one of them. The price: on a table a new filter
-needs up to six minutes instead of three to know that it does not move."""
 _CARRIED: Final = ("gyrQuat", "accQuat", "bias", "biasP", "lastAccLp")
 """What of the filter's state does not depend on its rate."""
 
@@ -213,7 +208,13 @@ class Orientation:
 
 
 def _new_filter(period_ns: int) -> VQF:
-    return VQF(period_ns * 1e-9, biasSigmaRest=REST_BIAS_DEG_S)
+    """Return a filter that learns the gyroscope's bias from motion only.
+
+    Its other way, to take for bias what it sees at rest, takes the slow sway of a seated person for it
+    (angles of simulated people are wrong by 0.27° RMS with it, by 0.06° without), and turns two recordings
+    that differ by rounding alone into angles half a degree apart, where it finds rest in only one of them.
+    """
+    return VQF(period_ns * 1e-9, restBiasEstEnabled=False)
 
 
 def _settled(values: list[float], coeffs: dict[str, Any]) -> list[float]:
