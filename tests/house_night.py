@@ -90,7 +90,7 @@ def through_the_night(starter: Programs, mosquitto: Mosquitto) -> Night:
     judge, first = ingest(), gateway()
     judge.said("Ingest stores")
     first.said("Calibrated.")
-    began = time.monotonic()  # about 15 s after the wearer's start; the forward head is there from 31 s on
+    began = time.monotonic()  # about 18 s after the wearer's start; the forward head is there from 28 s on
 
     def wait(from_s: float, to_s: float) -> None:
         starter.nap(began + rng.uniform(from_s, to_s) - time.monotonic())
@@ -99,12 +99,12 @@ def through_the_night(starter: Programs, mosquitto: Mosquitto) -> Night:
     mosquitto.kill()
     starter.nap(rng.uniform(1, 3))
     mosquitto.start()
-    wait(19, 23)  # the forward head has begun and is not an episode yet
+    wait(14, 17)  # the forward head has begun and is not an episode yet
     killed_us = time.time_ns() // 1000
     judge.kill()
     judge = ingest()
     judge.said("Ingest stores")
-    wait(31, 34)
+    wait(28, 31)
     first.kill()
     second = gateway()
     second.said("session")
@@ -112,7 +112,7 @@ def through_the_night(starter: Programs, mosquitto: Mosquitto) -> Night:
     with sqlite3.connect(path) as c:
         sql = "SELECT count(DISTINCT session) = 2 AND count(*) > 40 FROM messages"
         until(lambda: c.execute(sql).fetchone()[0], 60, second)
-    wait(46, 47)
+    wait(43, 44)
     sent = asyncio.run(silenced(control, len(worn)))
     starter.nap(2.5)  # the last second goes into the spool when nothing has come for a while
     until(lambda: not spooled(spool), 60, second)
