@@ -5,6 +5,7 @@ and three seconds of upright after it are the look whether it holds. Only a head
 is asked to nod; everybody is done in under half a minute.
 """
 
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 from uuid import uuid4
@@ -82,7 +83,9 @@ class CalibrationWatch:
             self._looked_us = int(self._t_us[moment])
             if self._up_us is None and self._look(int(moment)):
                 self._up_us, self.step = self._looked_us, Step.SETTLE
-        return None if self._up_us is None else self._conclude(self._up_us, self._looked_us)
+        made = None if self._up_us is None else self._conclude(self._up_us, self._looked_us)
+        # From the next message on: it does not matter whether this one or the calibration arrives first.
+        return None if made is None else replace(made, made_us=newest + 1)
 
     def _follow(self, message: SampleMessage) -> None:
         """Track the up vector of one segment of the trunk, at about 10 Hz."""
