@@ -79,11 +79,6 @@ class Orientation:
         self._last_acc = np.zeros(3)
         self._last_gyr = np.zeros(3)
 
-    @property
-    def last_us(self) -> int | None:
-        """UTC µs of the newest sample taken, None before the first."""
-        return self._last_us
-
     def update(self, batch: ImuBatch) -> Track:
         """Return the orientation at each sample of `batch`; samples not newer than the last are left out."""
         steps = batch.t_us[1:] - batch.t_us[:-1]
