@@ -96,7 +96,8 @@ class TurningJoint:
         neutral_rad: how far from neutral people then hold it, 1 sigma.
         habit_rad: how far a person's usual neutral is from the calibrated one, 1 sigma; no amount of time
             takes it away.
-        bias_rad_s: 1 sigma of what is left of both gyroscopes' biases about the vertical.
+        bias_rad_s: 1 sigma of what is left of both gyroscopes' biases about the vertical once they are
+            learned; how uncertain they are before stands in `analytics.motion.offsets`.
         reach_rad: no person turns further.
     """
 
@@ -117,12 +118,12 @@ def _joint(name: str, distal: str, proximal: str, sign: int, *degrees: float) ->
 
 
 TURNING_JOINTS: Final = (
-    # The head sways slowly even at rest; the filter takes a part of that for bias: hence 0.3°/s. People look
-    # at second screens, at papers, at others: hence 15°.
+    # People look at second screens, at papers, at others: hence 15°. Where they hold the head so long that it
+    # passes for drift, a drift rate of 0.3°/s keeps the neck from believing too firmly in one neutral.
     _joint("neck_rotation", Segment.HEAD, "thorax", 1, 50, 15, 4, 0.3, 90),
-    _joint("protraction_left", Segment.SCAPULA_LEFT, "thorax", -1, 10, 5, 3, 0.04, 45),
-    _joint("protraction_right", Segment.SCAPULA_RIGHT, "thorax", 1, 10, 5, 3, 0.04, 45),
-    _joint("trunk_twist", "thorax", Segment.LUMBAR, 1, 15, 4, 2, 0.04, 45),
+    _joint("protraction_left", Segment.SCAPULA_LEFT, "thorax", -1, 10, 5, 3, 0.08, 45),
+    _joint("protraction_right", Segment.SCAPULA_RIGHT, "thorax", 1, 10, 5, 3, 0.08, 45),
+    _joint("trunk_twist", "thorax", Segment.LUMBAR, 1, 15, 4, 2, 0.08, 45),
 )
 """Neck rotation reaches 70 to 80° in adults. Skin-fixed sensors fall short of a shoulder blade's rotation by
 6.5° on average, and internal rotation was very variable outside a laboratory

@@ -183,7 +183,7 @@ class RelativeHeadings:
             self._offsets.forget(self._lost >= self._unit * UNIT)
             relative = np.where(frames[:, None] >= self._lost, relative, np.nan)
             self._offsets.predict(1)
-            self._offsets.read(relative, near, (self._unit + 1) * UNIT)
+            self._offsets.read(frames, relative, near, (self._unit + 1) * UNIT)
             self._offsets.predict(unit - self._unit - 1)
         self._line = self._offsets.line()
         self._line[2] += self._habit
