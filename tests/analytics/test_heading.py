@@ -141,6 +141,37 @@ def test_half_an_hour_of_looking_about_is_within_its_uncertainty_and_drift_alone
     assert np.nanmax(found.age_s) < 120
 
 
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_a_bias_that_no_filter_ever_learns_is_within_the_uncertainty_from_the_first_minute(seed: int):
+    angles, drift = desk(1800, seed)
+    rng = np.random.default_rng(seed)
+    for name in SEGMENTS:
+        drift[name] += rng.normal(0, 0.4) / 10 * np.arange(len(drift[name]))
+    found = run(moments(angles, drift))
+    error = np.abs(np.degrees(wrapped(found.angle - truth(angles, found.names) * DEG)))
+    for rows in (slice(None, 600), slice(None)):
+        seen = np.isfinite(error[rows])
+        assert np.mean(error[rows][seen] <= 2 * np.degrees(found.sigma[rows][seen])) >= 0.95
+    for column, name in enumerate(found.names):
+        seen = np.isfinite(error[:, column])
+        assert np.mean(error[seen, column] <= 2 * np.degrees(found.sigma[seen, column])) >= 0.95
+        if name != "neck_rotation":
+            assert np.sqrt(np.mean(error[seen, column] ** 2)) < 5
+
+
+def test_a_sensor_that_was_away_keeps_what_is_known_of_its_drift():
+    n = 9000
+    still = {name: np.zeros((n, 3)) for name in SEGMENTS}
+    drift = {name: np.zeros(n) for name in SEGMENTS} | {"t4": 0.03 * np.arange(n)}
+    found = run(without(moments(still, drift), slice(6000, 6020), "t4"))
+    first, again = (
+        found.sigma[row : row + 200][np.isfinite(found.sigma[row : row + 200, 3]), 3] for row in (0, 6020)
+    )
+    assert again.max() < 0.8 * first.max()
+    error = np.degrees(wrapped(found.angle[6020:, 3]))
+    assert np.nanmax(np.abs(error)) < 3  # 0.3°/s for the five minutes after it would be 90°
+
+
 def test_protraction_is_forward_on_both_sides_and_only_said_while_it_is_certain():
     person = {name: np.zeros((1200, 3)) for name in SEGMENTS}
     person["scapula_right"][600:900, 0] = 18
