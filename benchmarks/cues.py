@@ -26,7 +26,9 @@ import numpy as np
 
 from analytics.cues.cue import Cue, CueMode
 from analytics.cues.cueing import Cueing
+from analytics.cues.exposure import FRAMES_PER_SECOND
 from analytics.cues.plan import CuePlan
+from analytics.cues.variation import BLOCK
 from analytics.pipeline import Pipeline
 from device.wearer.wearer import Wearer
 from poise.results import GRID_US, Kind
@@ -98,14 +100,22 @@ class ByPlan(Way):
         self.waiting.clear()
         self.signal_s += sum(end.t_us - end.cue_us for end in found.ended) / 1e6
         self.signal = self.cueing.asking
-        steepest = 4 if plan.mode is CueMode.EXPOSURE else 1
-        self.earliest = max(self.earliest, t + (plan.delay_s - self.cueing.load_s) / steepest)
+        self.earliest = max(self.earliest, self._due(t))
         if cues:
             self.again = self.earliest = t + plan.refractory_s
             if plan.mode is CueMode.EXPOSURE:
                 longer = plan.repeat_s * plan.patience ** min(cues[-1].unanswered, 30)
                 self.earliest = t + max(plan.repeat_s, min(longer, plan.repeat_most_s))
         return bool(cues)
+
+    def _due(self, t: int) -> float:
+        """Return before when no cue can be due: at the steepest, or where another limit may come to hold."""
+        plan, load_s = self.plan, self.cueing.load_s
+        if plan.mode is not CueMode.EXPOSURE:
+            return t + plan.delay_s - load_s
+        block_s = BLOCK // FRAMES_PER_SECOND
+        anew = block_s - (MORNING_US // 1_000_000 + t) % block_s
+        return t + min((self.cueing.limit_s - load_s) / 4, max(anew, (plan.steady_s - load_s) / 4))
 
 
 def lived(person: Person, way: Way) -> Day:
