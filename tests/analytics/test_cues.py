@@ -108,7 +108,9 @@ def test_any_chunking_and_any_restart_give_the_same_cues(seed: int, cuts: list[i
     activity[: n // 2] = ACTIVITIES.index(Activity.SITTING)
     late_us = NOON_US + 12 * HOUR_US - 600_000_000
     t_us = times(n / 10, late_us) + np.repeat(rng.integers(0, 2, 60).cumsum() * 700_000, 200)
-    plan = replace(ALWAYS, mode=mode, steady_s=20, refractory_s=90, quiet_hours=((0.1, 0.2),), budget_per_day=6)
+    plan = replace(
+        ALWAYS, mode=mode, steady_s=20, refractory_s=90, quiet_hours=((0.1, 0.2),), budget_per_day=6
+    )
 
     whole = Cueing(plan).update(t_us, KINDS, held, ratio, activity)
     cueing, cues, kept, ended = Cueing(plan), list[Cue](), list[CueHeldBack](), list[CueEnded]()
