@@ -166,18 +166,21 @@ def test_who_did_not_follow_several_of_the_last_cues_is_not_left_longer() -> Non
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(1, 23_999), max_size=12))
+@given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(1, 19_999), max_size=12))
 def test_the_limit_changes_at_the_same_frames_however_these_come(seed: int, cuts: list[int]) -> None:
     rng = np.random.default_rng(seed)
-    n = 24_000
-    ratio = np.repeat(rng.choice([0.1, 0.6, 1.1, 1.6], size=n // 200), 200)[:, None]
-    ratio[:6000], ratio[12_000:18_000] = 1.1, 0.2
-    ratio[rng.random(n) < 0.0005] = np.nan
-    whole, t_us = posture(ratio, BARE)[1], times(n / 10)
+    lapse, part = stretch((30, 0.2), (40 + seed % 10, 1.1), (60, 0.1)), []
+    for _ in range(2):
+        varied = np.repeat(rng.permutation(np.tile([0.1, 0.6, 0.9], 12)), 200)[:, None]
+        part += [lapse, varied, stretch((20, 0.2), (150, 1.1))]
+    ratio = np.concatenate(part)[:20_000]
+    ratio[rng.random(20_000) < 0.0005] = np.nan
+    whole, t_us = posture(ratio, BARE)[1], times(2000)
+    assert {cue.limit_s for cue in whole.cues} == {10.0, 105.0}
     cueing, parts = Cueing(BARE), list[Cued]()
-    for start, stop in zip([0, *sorted(cuts)], [*sorted(cuts), n], strict=True):
-        part = slice(start, stop)
-        parts.append(cueing.update(t_us[part], KINDS[:1], ratio[part] >= 1, ratio[part]))
+    for start, stop in zip([0, *sorted(cuts)], [*sorted(cuts), 20_000], strict=True):
+        rows = slice(start, stop)
+        parts.append(cueing.update(t_us[rows], KINDS[:1], ratio[rows] >= 1, ratio[rows]))
         cueing = state.restore(state.save(cueing), Cueing)
     assert joined(parts) == whole
 
