@@ -37,9 +37,9 @@ class Cueing:
     """One wearer's cues, streaming; any chunking of the same frames gives the same cues.
 
     There is one load for all kinds. It rises while a kind is held in an activity in which posture is judged,
-    a little while one is nearly held, falls otherwise, and is due for a cue at its limit; `Allowance` says
-    whether one may be given. What is due and not allowed stays due and is given as soon as it may be, if the
-    posture is still held then. `Asking` says when the signal of a cue falls silent.
+    a little while one is nearly held, falls otherwise, and is due for a cue at its limit; `Variation` says
+    which limit holds, `Allowance` whether a cue may be given. What is due and not allowed stays due and is
+    given as soon as it may be, if the posture is still held then. `Asking` says when a signal falls silent.
     """
 
     def __init__(self, plan: CuePlan = DEFAULT_CUE_PLAN) -> None:
