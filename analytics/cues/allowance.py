@@ -24,8 +24,15 @@ class Allowance:
         self.used = 0
         self.unanswered = 0
         self.budget = plan.budget_per_day
-        self.limit = round(plan.delay_s * UNITS_PER_SECOND)
         self._share = 1.0
+        self.vary(varied=False)
+
+    def vary(self, *, varied: bool) -> None:
+        """Say whether the wearer varies posture unasked; `limit` is the load at which a cue is due, units."""
+        self._varied = varied
+        steady = self._plan.mode is CueMode.EXPOSURE and not varied
+        limit_s = min(self._plan.steady_s, self._plan.delay_s) if steady else self._plan.delay_s
+        self.limit = round(limit_s * UNITS_PER_SECOND / (self._share or 1.0))
 
     def begin(self, day: int, utc_offset_s: int, now_us: int | None) -> None:
         """Say which local day the next frames lie in, how local time runs, and what time it is."""
@@ -38,7 +45,7 @@ class Allowance:
         self.used = 0
         self._share = self._plan.share(day - self._first_day)
         self.budget = round(self._plan.budget_per_day * self._share)
-        self.limit = round(self._plan.delay_s * UNITS_PER_SECOND / (self._share or 1.0))
+        self.vary(varied=self._varied)
 
     def blocked(self, t_us: int) -> tuple[HeldBack, int] | None:
         """Return why no cue may be given at `t_us`, and the UTC µs until which that lasts; None if it may."""

@@ -9,6 +9,11 @@ from analytics.cues.rows import BARRED, CLOSE, FREE, UNSEEN, Rows
 from poise.results import GRID_US
 
 _AWAY: Final = (BARRED, UNSEEN)
+_REMEMBERED: Final = 0xFF
+"""The last eight cues."""
+_IN_VAIN: Final = 3
+"""With so many of them in vain the wearer is hard to reach. Project decisions, tried in
+`benchmarks/cues.py`."""
 
 
 class Asking:
@@ -27,6 +32,12 @@ class Asking:
         self._patience = max(1, round(plan.ask_s * FRAMES_PER_SECOND))
         self._since: int | None = None
         self._near = 0
+        self._vain = 0
+
+    @property
+    def hard_to_reach(self) -> bool:
+        """Several of the last cues were not followed, or late: to wait first makes each lapse longer yet."""
+        return self._vain.bit_count() >= _IN_VAIN
 
     @property
     def on(self) -> bool:
@@ -72,4 +83,6 @@ class Asking:
     def _end(self, frame: int, how: How) -> tuple[CueEnded, ...]:
         since = self._since if self._since is not None else frame
         self._since, self._near = None, 0
+        if how is not How.AWAY:
+            self._vain = (self._vain << 1 | (how is How.IN_VAIN)) & _REMEMBERED
         return (CueEnded(frame * GRID_US, since * GRID_US, how),)

@@ -10,9 +10,22 @@ from analytics.cues.allowance import Allowance
 from analytics.cues.asking import Asking
 from analytics.cues.cue import Cue, Cued, CueEnded, CueHeldBack, CueMode, HeldBack, joined
 from analytics.cues.exposure import FRAMES_PER_SECOND, UNITS_PER_SECOND, Load
-from analytics.cues.plan import DAY_S, DEFAULT_CUE_PLAN, CuePlan
+from analytics.cues.plan import DEFAULT_CUE_PLAN, CuePlan
 from analytics.cues.ratios import ratios_of
-from analytics.cues.rows import BACK_FRAMES, BARRED, CLOSE, FREE, HELD, Rows, coming_back, judged, rows_of
+from analytics.cues.rows import (
+    BACK_FRAMES,
+    BARRED,
+    CLOSE,
+    FREE,
+    HELD,
+    Rows,
+    coming_back,
+    day_of,
+    judged,
+    midnights,
+    rows_of,
+)
+from analytics.cues.variation import BLOCK, Variation
 from analytics.posture.rules import DEFAULT_PLAN, Plan
 from poise.results import GRID_US, Kind, PostureFrames, Results
 from poise.samples import Bools, Floats, Int64s
@@ -24,9 +37,9 @@ class Cueing:
     """One wearer's cues, streaming; any chunking of the same frames gives the same cues.
 
     There is one load for all kinds. It rises while a kind is held in an activity in which posture is judged,
-    a little while one is nearly held, falls otherwise, and is due for a cue at its limit; `Allowance` says
-    whether one may be given. What is due and not allowed stays due and is given as soon as it may be, if the
-    posture is still held then. `Asking` says when the signal of a cue falls silent.
+    a little while one is nearly held, falls otherwise, and is due for a cue at its limit; `Variation` says
+    which limit holds, `Allowance` whether a cue may be given. What is due and not allowed stays due and is
+    given as soon as it may be, if the posture is still held then. `Asking` says when a signal falls silent.
     """
 
     def __init__(self, plan: CuePlan = DEFAULT_CUE_PLAN) -> None:
@@ -35,6 +48,7 @@ class Cueing:
         self._load = Load(plan.recovery, weighed=plan.mode is CueMode.EXPOSURE)
         self._allowance = Allowance(plan)
         self._asking = Asking(plan)
+        self._variation = Variation()
         self._last = -1
         self._before: tuple[Int64s, Floats] = (np.zeros(0, np.int64), np.zeros(0))
         self._calm = 0
@@ -45,6 +59,11 @@ class Cueing:
     def load_s(self) -> float:
         """The load so far, in s at the threshold."""
         return self._load.units / UNITS_PER_SECOND
+
+    @property
+    def limit_s(self) -> float:
+        """The load at which a cue is due at present, s."""
+        return self._allowance.limit / UNITS_PER_SECOND
 
     @property
     def used(self) -> int:
@@ -144,8 +163,8 @@ class Cueing:
     def _by_day(self, rows: Rows, now_us: int | None, utc_offset_s: int) -> Cued:
         """Go through the rows one local day after the other."""
         parts = []
-        for start, stop in pairwise([0, *_midnights(rows.frames, utc_offset_s), len(rows.frames)]):
-            day = _day(int(rows.frames[start]), utc_offset_s)
+        for start, stop in pairwise([0, *midnights(rows.frames, utc_offset_s), len(rows.frames)]):
+            day = day_of(int(rows.frames[start]), utc_offset_s)
             self._allowance.begin(day, utc_offset_s, now_us)
             self._load.units = min(self._load.units, self._allowance.limit)
             parts.append(self._walk(rows, start, stop))
@@ -161,24 +180,35 @@ class Cueing:
         self._before = frames.copy(), ratio.copy()
 
     def _walk(self, rows: Rows, start: int, stop: int) -> Cued:
-        """Go from event to event: a posture is taken up or left, or frames are missing."""
+        """Go from event to event: a posture is taken up or left, frames are missing, or a block begins."""
         cues: list[Cue] = []
         kept: list[CueHeldBack] = []
         ended: list[CueEnded] = []
         state, frames = rows.state[start:stop], rows.frames[start:stop]
         events = (state[1:] != state[:-1]) | (frames[1:] - frames[:-1] > 1)
+        events |= frames[1:] // BLOCK != frames[:-1] // BLOCK
         for first, after in pairwise([start, *(np.flatnonzero(events) + 1 + start).tolist(), stop]):
             if self._last >= 0 and int(rows.frames[first]) > self._last + 1:
                 self._wait(int(rows.frames[first]) - self._last - 1)
                 if int(rows.frames[first]) - self._last - 1 > self._frames(self.plan.recover_s):
                     ended += self._asking.missing(self._last + 1)
+            self._vary(int(rows.frames[first]))
+            before, on = len(ended), self._asking.on
             if rows.state[first] == HELD:
                 ended += self._rise(rows, first, after, cues, kept)
             else:
                 ended += self._asking.take(rows, first, after)
                 self._fall(rows, first, after, kept)
+            asked = on or self._asking.on or len(ended) > before
+            self._variation.take(rows.steps[first:after], asked=asked)
             self._last = int(rows.frames[after - 1])
         return Cued(tuple(cues), tuple(kept), tuple(ended))
+
+    def _vary(self, frame: int) -> None:
+        """Set the limit anew where a block begins: only there, so that chunks do not matter."""
+        if self._variation.turn(frame):
+            self._allowance.vary(varied=self._variation.varied and not self._asking.hard_to_reach)
+            self._load.units = min(self._load.units, self._allowance.limit)
 
     def _wait(self, missing: int) -> None:
         """Frames are missing: time goes on, but nobody saw a return."""
@@ -247,7 +277,7 @@ class Cueing:
             else:
                 return row
             if reason is not self._reason and not self._expected(reason):
-                kept.append(self._kept(rows, row, reason, self._allowance.limit / UNITS_PER_SECOND))
+                kept.append(self._kept(rows, row, reason, self.limit_s))
             self._reason = reason
             row += max(1, further)
         return None
@@ -258,7 +288,7 @@ class Cueing:
 
     def _cue(self, rows: Rows, row: int) -> Cue:
         t_us, allowance = int(rows.frames[row]) * GRID_US, self._allowance
-        unanswered, limit_s = allowance.give(t_us), allowance.limit / UNITS_PER_SECOND
+        unanswered, limit_s = allowance.give(t_us), self.limit_s
         return Cue(
             t_us,
             rows.leading(row),
@@ -280,16 +310,3 @@ class Cueing:
 
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds * FRAMES_PER_SECOND))
-
-
-def _day(frame: int, utc_offset_s: int) -> int:
-    """Return the local day of a frame, counted from 1970."""
-    return (frame // FRAMES_PER_SECOND + utc_offset_s) // DAY_S
-
-
-def _midnights(frames: Int64s, utc_offset_s: int) -> list[int]:
-    """Return the rows at which a local day begins, the first row left out."""
-    if _day(int(frames[0]), utc_offset_s) == _day(int(frames[-1]), utc_offset_s):
-        return []
-    day = (frames // FRAMES_PER_SECOND + utc_offset_s) // DAY_S
-    return [int(i) + 1 for i in np.flatnonzero(np.diff(day))]

@@ -24,9 +24,11 @@ class CuePlan:
     Attributes:
         mode: exposure, threshold or off.
         delay_s: threshold mode: how long a posture is held before a cue. Exposure mode: the limit of the
-            load; a posture held at its threshold reaches it in about that time, one twice as far in half.
-            60 s is a project decision, within the 3 s to 10 min of products and at the 1 min from which RULA
-            calls a posture static (McAtamney and Corlett 1993, doi:10.1016/0003-6870(93)90080-S).
+            load in work that varies (`analytics.cues.variation`); a posture held at its threshold reaches it
+            in about that time, one twice as far in half. A project decision, tried in `benchmarks/cues.py`,
+            within the 3 s to 10 min of products.
+        steady_s: exposure mode: the limit in steady work, and for who is hard to reach (`Asking`); `delay_s`
+            if that is less. 10 s is the dwell of an episode; project decision.
         recovery: s of load that a second near upright takes away. 1, so that as long upright as forward
             leaves nothing: a project decision; no source for the rate in postures this light was found.
         refractory_s: least time between two cues; exposure mode: after one that was answered. Who came back
@@ -36,8 +38,8 @@ class CuePlan:
             repeating what was not heard is what annoys; project decision. 1 for none.
         repeat_most_s: the longest that it becomes so; project decision.
         answer_s: a cue counts as answered after a return this long; longer than a fidget. Project decision.
-        content_s: exposure mode: a cue asks until the wearer has been near upright for so long, s. Longer
-            than a fidget; project decision. Threshold mode asks until nothing is held.
+        content_s: exposure mode: a cue asks until the wearer has been near upright for so long, s. As long
+            as the dwell of an episode; project decision. Threshold mode asks until nothing is held.
         ask_s: a cue that is not followed falls silent after this, s. Project decision.
         budget_per_day: cues of a local day at most. Near the 32 prompts for a break that office workers were
             given on a day in a trial (doi:10.5271/sjweh.3949); project decision.
@@ -52,14 +54,15 @@ class CuePlan:
     """
 
     mode: CueMode = CueMode.EXPOSURE
-    delay_s: float = 60.0
+    delay_s: float = 105.0
+    steady_s: float = 10.0
     recovery: float = 1.0
-    refractory_s: float = 180.0
-    repeat_s: float = 60.0
+    refractory_s: float = 60.0
+    repeat_s: float = 45.0
     patience: float = 2.0
-    repeat_most_s: float = 300.0
+    repeat_most_s: float = 90.0
     answer_s: float = 5.0
-    content_s: float = 5.0
+    content_s: float = 10.0
     ask_s: float = 30.0
     budget_per_day: int = 30
     fading: tuple[tuple[int, float], ...] = MONTH_OF_FADING
@@ -75,7 +78,7 @@ class CuePlan:
         Raises:
             ConfigurationError: with the field and what it may be.
         """
-        seconds = ("delay_s", "recovery", "refractory_s", "repeat_s", "repeat_most_s", "answer_s")
+        seconds = ("delay_s", "steady_s", "recovery", "refractory_s", "repeat_s", "repeat_most_s", "answer_s")
         for name in (*seconds, "content_s", "ask_s", "stale_s"):
             if not 0 < getattr(self, name) < DAY_S:
                 raise ConfigurationError(f"{name} must be more than 0 and less than a day's {DAY_S} s")

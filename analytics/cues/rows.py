@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from analytics.cues.cue import HeldBack
 from analytics.cues.exposure import FRAMES_PER_SECOND, NEAR_UPRIGHT, levels
+from analytics.cues.plan import DAY_S
+from analytics.cues.variation import UNKNOWN, steps_of
 from poise.results import ACTIVITIES, GRID_US, JUDGED, Activity, Kind
 from poise.samples import Bools, Floats, Int64s
 
@@ -37,6 +39,7 @@ class Rows:
         state: (n,) int8 of FREE, HELD, BARRED, UNSEEN, CLOSE.
         level: (n,) int8, how far beyond the threshold (`analytics.cues.exposure.levels`), where held.
         ratio: (n,) greatest deviation over threshold of what is held, 0 where nothing is.
+        steps: (n,) int16, the greatest deviation of all, held or not (`analytics.cues.variation.steps_of`).
         held: (n, c) bool, by cued kind.
         ratios: (n, c) deviation over threshold by cued kind, NaN unknown; None where nobody said.
         kinds: (c,) the cued kinds.
@@ -47,6 +50,7 @@ class Rows:
     state: NDArray[np.int8]
     level: NDArray[np.int8]
     ratio: Floats
+    steps: NDArray[np.int16]
     held: Bools
     ratios: Floats | None
     kinds: tuple[Kind, ...]
@@ -82,11 +86,12 @@ def rows_of(
     frames: Int64s = t_us // GRID_US
     nothing: Floats = np.zeros(len(t_us))
     free: NDArray[np.int8] = np.zeros(len(t_us), np.int8)
+    none: NDArray[np.int16] = np.zeros(len(t_us), np.int16)
     doing = None if activity is None else judged(activity)
     if doing is not None and doing.all():
         doing = None
     if doing is None and ratio is None and not held.any():
-        return Rows(frames, free, free, nothing, held, None, kinds, activity)
+        return Rows(frames, free, free, nothing, none, held, None, kinds, activity)
     on = np.asarray(held.any(axis=1), np.bool_)
     far = nothing
     ratio = ratio if ratio is not None and ratio.shape[1] else None
@@ -94,12 +99,14 @@ def rows_of(
     if ratio is not None:
         far = np.where(ratio > 0, ratio, 0.0).max(axis=1)
         greatest = np.where(on, np.where(held & (ratio > 1), ratio, 1.0).max(axis=1), 0.0)
+    steps = steps_of(greatest if ratio is None else np.where(np.isnan(ratio).all(axis=1), np.nan, far))
     if doing is None:
         return Rows(
             frames,
             np.where(on, HELD, np.where(far < NEAR_UPRIGHT, FREE, CLOSE)).astype(np.int8),
             levels(greatest),
             greatest,
+            steps,
             held,
             ratio,
             kinds,
@@ -109,8 +116,9 @@ def rows_of(
     elsewhere = np.where(on | (far >= 1), BARRED, FREE)
     state = np.where(doing, np.where(on, HELD, quiet), elsewhere).astype(np.int8)
     state[activity == _NOT_WORN] = UNSEEN
+    steps[~doing] = UNKNOWN
     ratio_held = np.where(state == HELD, greatest, 0.0)
-    return Rows(frames, state, levels(greatest), ratio_held, held, ratio, kinds, activity)
+    return Rows(frames, state, levels(greatest), ratio_held, steps, held, ratio, kinds, activity)
 
 
 def coming_back(frames: Int64s, ratio: Floats, past: Int64s, past_ratio: Floats) -> Bools:
@@ -119,3 +127,16 @@ def coming_back(frames: Int64s, ratio: Floats, past: Int64s, past_ratio: Floats)
     there = past[np.minimum(at, len(past) - 1)] == frames - BACK_FRAMES
     then = np.where(there, past_ratio[np.minimum(at, len(past) - 1)], 0.0)
     return np.asarray(then - ratio >= BACK_RATIO, np.bool_)
+
+
+def day_of(frame: int, utc_offset_s: int) -> int:
+    """Return the local day of a frame, counted from 1970."""
+    return (frame // FRAMES_PER_SECOND + utc_offset_s) // DAY_S
+
+
+def midnights(frames: Int64s, utc_offset_s: int) -> list[int]:
+    """Return the rows at which a local day begins, the first row left out."""
+    if day_of(int(frames[0]), utc_offset_s) == day_of(int(frames[-1]), utc_offset_s):
+        return []
+    day = (frames // FRAMES_PER_SECOND + utc_offset_s) // DAY_S
+    return [int(i) + 1 for i in np.flatnonzero(np.diff(day))]

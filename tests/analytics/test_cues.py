@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics import state
-from analytics.cues.cue import SENTENCES, Cue, Cued, CueEnded, CueHeldBack, CueMode, HeldBack, How
+from analytics.cues.cue import SENTENCES, Cue, Cued, CueEnded, CueHeldBack, CueMode, HeldBack, How, joined
 from analytics.cues.cueing import Cueing
 from analytics.cues.exposure import UNITS_PER_SECOND
 from analytics.cues.plan import CuePlan
@@ -19,9 +19,11 @@ from poise.results import ACTIVITIES, GRID_US, Activity, Kind, PostureFrames, Re
 NOON_US = 20_000 * 86_400_000_000 + 12 * 3_600_000_000
 HOUR_US = 3_600_000_000
 KINDS = (Kind.SLOUCH, Kind.FORWARD_HEAD)
-ALWAYS = CuePlan(
-    fading=(), quiet_hours=(), budget_per_day=10_000, refractory_s=120, repeat_s=120, repeat_most_s=1800
+BARE = CuePlan(fading=(), quiet_hours=(), budget_per_day=10_000)
+ALWAYS = replace(
+    BARE, delay_s=60, steady_s=60, content_s=5, refractory_s=120, repeat_s=120, repeat_most_s=1800
 )
+"""One limit, whether the work varies or not."""
 
 
 def times(seconds: float, start_us: int = NOON_US) -> np.ndarray:
@@ -106,7 +108,9 @@ def test_any_chunking_and_any_restart_give_the_same_cues(seed: int, cuts: list[i
     activity[: n // 2] = ACTIVITIES.index(Activity.SITTING)
     late_us = NOON_US + 12 * HOUR_US - 600_000_000
     t_us = times(n / 10, late_us) + np.repeat(rng.integers(0, 2, 60).cumsum() * 700_000, 200)
-    plan = replace(ALWAYS, mode=mode, refractory_s=90, quiet_hours=((0.1, 0.2),), budget_per_day=6)
+    plan = replace(
+        ALWAYS, mode=mode, steady_s=20, refractory_s=90, quiet_hours=((0.1, 0.2),), budget_per_day=6
+    )
 
     whole = Cueing(plan).update(t_us, KINDS, held, ratio, activity)
     cueing, cues, kept, ended = Cueing(plan), list[Cue](), list[CueHeldBack](), list[CueEnded]()
@@ -119,6 +123,66 @@ def test_any_chunking_and_any_restart_give_the_same_cues(seed: int, cuts: list[i
         cueing = state.restore(state.save(cueing), Cueing)
     assert Cued(tuple(cues), tuple(kept), tuple(ended)) == whole
     assert whole.cues or mode is CueMode.THRESHOLD
+
+
+def moving(seconds: float, every_s: float = 30, low: float = 0.2, high: float = 0.9) -> np.ndarray:
+    """Return (n, 1) of a wearer who goes from one posture to another, all of them allowed."""
+    n = round(seconds * 10)
+    return np.where(np.arange(n) // round(every_s * 10) % 2, high, low)[:, None]
+
+
+def test_who_sits_still_is_asked_early_and_who_shifts_is_left_longer() -> None:
+    held, up = stretch((200, 1.0)), stretch((20, 0.2))
+    assert at_s(posture(held, BARE)[1])[0] == pytest.approx(10 + 5 - 0.1)
+    sinking = np.concatenate([stretch((60, 0.2), (300, 0.9)), held])
+    assert at_s(posture(sinking, BARE)[1])[0] == pytest.approx(360.6)
+    (first, *_) = posture(np.concatenate([moving(300), up, held]), BARE)[1].cues
+    assert (first.limit_s, (first.t_us - NOON_US) / 1e6) == (105.0, pytest.approx(320 + 60 + 25 - 0.1))
+    long_ago = np.concatenate([moving(300), stretch((700, 0.2)), held])
+    assert at_s(posture(long_ago, BARE)[1])[0] == pytest.approx(1000 + 15 - 0.1)
+    fidgets = np.concatenate([np.tile(stretch((27, 0.7), (3, 0.0)), (10, 1)), up, held])
+    assert posture(fidgets, BARE)[1].cues[0].limit_s == 10.0
+
+
+def test_what_a_cue_brings_about_or_what_nobody_sees_is_no_shift_of_ones_own() -> None:
+    answers = np.tile(stretch((30, 1.0), (30, 0.1)), (10, 1))
+    assert {cue.limit_s for cue in posture(answers, replace(BARE, refractory_s=10))[1].cues} == {10.0}
+    walks = np.full(3600, ACTIVITIES.index(Activity.WALKING), np.int8)
+    walks[3000:] = ACTIVITIES.index(Activity.SITTING)
+    ratio = np.concatenate([moving(300), stretch((60, 1.0))])
+    assert posture(ratio, BARE, activity=walks)[1].cues[0].limit_s == 10.0
+    unseen = moving(300)
+    unseen[::50] = np.nan
+    assert posture(np.concatenate([unseen, stretch((60, 1.0))]), BARE)[1].cues[0].limit_s == 10.0
+
+
+def test_who_did_not_follow_several_of_the_last_cues_is_not_left_longer() -> None:
+    ignores, varies = stretch((300, 1.0)), np.concatenate([moving(300), stretch((200, 1.0))])
+    cues = posture(np.concatenate([ignores, varies]), BARE)[1].cues
+    assert [cue.limit_s for cue in cues][-1] == 10.0
+    follows = np.tile(stretch((16, 1.0), (120, 0.1)), (8, 1))
+    cues = posture(np.concatenate([ignores, follows, varies]), BARE)[1].cues
+    assert [cue.limit_s for cue in cues][-1] == 105.0
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(1, 19_999), max_size=12))
+def test_the_limit_changes_at_the_same_frames_however_these_come(seed: int, cuts: list[int]) -> None:
+    rng = np.random.default_rng(seed)
+    lapse, part = stretch((30, 0.2), (40 + seed % 10, 1.1), (60, 0.1)), []
+    for _ in range(2):
+        varied = np.repeat(rng.permutation(np.tile([0.1, 0.6, 0.9], 12)), 200)[:, None]
+        part += [lapse, varied, stretch((20, 0.2), (150, 1.1))]
+    ratio = np.concatenate(part)[:20_000]
+    ratio[rng.random(20_000) < 0.0005] = np.nan
+    whole, t_us = posture(ratio, BARE)[1], times(2000)
+    assert {cue.limit_s for cue in whole.cues} == {10.0, 105.0}
+    cueing, parts = Cueing(BARE), list[Cued]()
+    for start, stop in zip([0, *sorted(cuts)], [*sorted(cuts), 20_000], strict=True):
+        rows = slice(start, stop)
+        parts.append(cueing.update(t_us[rows], KINDS[:1], ratio[rows] >= 1, ratio[rows]))
+        cueing = state.restore(state.save(cueing), Cueing)
+    assert joined(parts) == whole
 
 
 def test_a_cue_says_what_to_do_about_the_posture_furthest_gone() -> None:
@@ -279,6 +343,7 @@ def test_bad_frames_never_raise() -> None:
     "wrong",
     [
         {"delay_s": 0},
+        {"steady_s": 0},
         {"patience": 0.5},
         {"budget_per_day": -1},
         {"fading": ((7, 0.5), (0, 1.0))},
