@@ -69,9 +69,9 @@ class Trust:
             first.setdefault(doubt.about, doubt)
         return replace(self, doubts=tuple(first.values()))
 
-    def as_of(self, t_us: int) -> "Trust":
-        """Return the doubts known by then and nothing else: for samples that come behind their time."""
-        return Trust(tuple(doubt for doubt in self.doubts if doubt.t_us <= t_us))
+    def as_of(self, t_us: int) -> Self:
+        """Return it without the doubts about what was later: late samples may have found more."""
+        return replace(self, doubts=tuple(doubt for doubt in self.doubts if doubt.t_us <= t_us))
 
 
 UNDOUBTED: Final = Trust()
