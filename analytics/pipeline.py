@@ -76,8 +76,7 @@ class Pipeline:
             first_us = min(int(batch.t_us[0]) for batch in piece)
             if self._coming and first_us >= self._coming[0][0].made_us:
                 parts.append(self.finish())
-                due = [known for known in self._coming if known[0].made_us <= first_us]
-                (self._calibration, self._trust), self._coming = due[-1], self._coming[len(due) :]
+                self._take_over(first_us)
             elif self._run and self._breaks(self._run, piece):
                 parts.append(self.finish())
             if self._run is None:
@@ -106,6 +105,14 @@ class Pipeline:
         rest = run.finish()
         self._trust = run.trust()
         return rest
+
+    def _take_over(self, t_us: int) -> None:
+        """Go on with the newest calibration made by then; a re-check makes none whole that had ended."""
+        while self._coming and self._coming[0][0].made_us <= t_us:
+            before, ended = self._calibration, self._trust.renewed()
+            (self._calibration, self._trust), *self._coming = self._coming
+            if before and self._calibration.renews == before.id:
+                self._trust = self._trust.with_doubts(ended.doubts)
 
     def _breaks(self, run: Run, piece: Sequence[ImuBatch]) -> bool:
         """Tell whether a piece comes after a silence, or with a clock that was set back."""

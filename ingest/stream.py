@@ -103,7 +103,8 @@ class Stream:
     def look_elsewhere(self, c: Connection) -> None:
         """Note what late samples have found that ends the calibration of the open run."""
         if self.run is not None:
-            self._missed(known(c, self.wearer, self.run.calibration))
+            name = self.run.calibration
+            self._missed(self._known(c, next((k for k in self.calibrations if k.id == name), None)))
 
     @property
     def is_now(self) -> bool:
@@ -191,7 +192,7 @@ class Stream:
     ) -> None:
         """Begin a run with what is known of its calibration by then; late samples go on with no watch."""
         name = "" if calibration is None else calibration.id
-        found = known(c, self.wearer, name)
+        found = self._known(c, calibration)
         trust = found.as_of(first_us)
         if self.late and reason != "clock":
             trust = Trust(trust.doubts)
@@ -207,6 +208,16 @@ class Stream:
         calibration = next((k for k in self.calibrations if k.id == run.calibration), None)
         if calibration is not None:
             self._analysis.calibrate(calibration, run.trust)
+
+    def _known(self, c: Connection, calibration: Calibration | None) -> Trust:
+        """Return what is known of a calibration, and what had ended those that it renews."""
+        trust = UNDOUBTED if calibration is None else known(c, self.wearer, calibration.id)
+        by_id, told = {k.id: k for k in self.calibrations}, set[str]()
+        while calibration is not None and calibration.renews not in told:
+            told.add(calibration.renews)
+            trust = trust.with_doubts(known(c, self.wearer, calibration.renews).renewed().doubts)
+            calibration = by_id.get(calibration.renews)
+        return trust
 
     def _missed(self, found: Trust) -> None:
         """Keep what ends the calibration and is not known to the open run."""

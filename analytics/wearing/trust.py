@@ -73,6 +73,11 @@ class Trust:
         """Return it without the doubts about what was later: late samples may have found more."""
         return replace(self, doubts=tuple(doubt for doubt in self.doubts if doubt.t_us <= t_us))
 
+    def renewed(self) -> "Trust":
+        """Return what is left after a re-check: only a full calibration undoes what has ended."""
+        ended = tuple(doubt for doubt in self.doubts if doubt.standing is Standing.ENDED)
+        return Trust(ended, off=self.off)
+
 
 UNDOUBTED: Final = Trust()
 """Of a new calibration nothing is known."""
