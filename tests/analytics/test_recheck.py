@@ -39,6 +39,7 @@ def test_nothing_moved_is_confirmed_under_a_new_name() -> None:
     assert found.calibration is not None
     assert (found.calibration.id, found.calibration.alignments) == ("c-2", KNOWN.alignments)
     assert KNOWN.id in found.calibration.reasons[0]
+    assert (KNOWN.renews, found.calibration.renews) == ("", KNOWN.id)
 
 
 @settings(max_examples=5, deadline=None)

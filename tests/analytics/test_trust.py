@@ -113,6 +113,21 @@ def test_what_has_ended_stays_ended_over_runs_until_a_new_calibration() -> None:
     assert np.isfinite(frames.sagittal).all()
 
 
+def test_a_re_check_settles_a_doubt_and_makes_nothing_whole_that_had_ended() -> None:
+    known = posed.calibration()
+    slipped = doubts.slipped("t4", 12, aside=True, t_us=posed.START_US)
+    ended = doubts.put_back("c7", posed.START_US)
+    for found, left in (((slipped,), ()), ((slipped, ended), (ended,))):
+        made = Pipeline()
+        made.calibrate(known, Trust(found))
+        made.update(sitting(0))
+        renewed = replace(known, id="c-new", made_us=posed.START_US + 20_000_000, renews=known.id)
+        made.calibrate(renewed)
+        frames = concluded(made, sitting(20)).frames[-1]
+        assert (frames.calibration, made.trust.doubts) == ("c-new", left)
+        assert np.isnan(frames.sagittal).all(axis=0).any() == bool(left)
+
+
 def test_the_same_doubt_is_kept_once_as_it_was_known_first() -> None:
     early, late = doubts.put_back("c7", 5), doubts.put_back("c7", 9)
     other = doubts.slipped("t4", 12, aside=True, t_us=7)

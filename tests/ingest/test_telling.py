@@ -47,8 +47,9 @@ def _laid(batch: ImuBatch) -> ImuBatch:
     return replace(batch, acc=np.roll(batch.acc, 2, axis=1))
 
 
-def calibrate(shelf: Shelf, second: float, name: str) -> None:
-    notice = notices.encode(CalibrationNotice(calibration=calibration(second, name)))
+def calibrate(shelf: Shelf, second: float, name: str, renews: str = "") -> None:
+    made = replace(calibration(second, name), renews=renews)
+    notice = notices.encode(CalibrationNotice(calibration=made))
     shelf.intake.take([Received(WEARER.topic(Leaf.CALIBRATION), notice, 1, True, 1, 1)])
 
 
@@ -67,12 +68,16 @@ def test_sensors_on_a_table_and_put_back_are_told_until_a_new_calibration(tmp_pa
     shelf.database.close()  # all that is in memory is gone
     again = Shelf(shelf.path)
     assert tell(again, 215, 216).advice == back.advice
+    calibrate(again, 270, "k1b", renews="k1")  # by a gateway that knows nothing of it
     calibrate(again, 290, "k2")
     after_a_gap = tell(again, 250, 260)
     assert (after_a_gap.run_us, after_a_gap.advice) == (START_US + 250_000_000, back.advice)
     assert {angle for column in after_a_gap.sagittal for angle in column} == {None}
-    renewed = tell(again, 290, 295)
-    assert (renewed.calibration, renewed.advice) == ("k2", [])
+    rechecked = tell(again, 270, 275)
+    assert (rechecked.calibration, rechecked.advice) == ("k1b", back.advice)
+    assert {angle for column in rechecked.sagittal for angle in column} == {None}
+    calibrated = tell(again, 290, 295)
+    assert (calibrated.calibration, calibrated.advice) == ("k2", [])
     again.database.close()
 
 
