@@ -93,6 +93,7 @@ def test_bad_data_is_no_finding() -> None:
 
 
 @pytest.mark.recordings
+@pytest.mark.timeout(400)  # all recordings are read: some 20 s of processor time
 def test_of_real_people_who_calibrate_again_no_sensor_is_called_exchanged() -> None:
     """And of two sensors that were, no other is; who hang alike cannot be told apart."""
     sitting.require()
