@@ -10,6 +10,8 @@ from analytics import state
 from analytics.conclusions import Conclusions, joined
 from analytics.posture.rules import DEFAULT_PLAN, Plan
 from analytics.run import Run
+from analytics.wearing.trust import UNDOUBTED, Trust
+from analytics.wearing.validity import JUMP_US
 from poise.calibration import Calibration
 from poise.samples import ImuBatch
 
@@ -34,7 +36,8 @@ class Pipeline:
         self._plan = plan
         self._since_us = since_us
         self._calibration: Calibration | None = None
-        self._coming: list[Calibration] = []
+        self._trust = UNDOUBTED
+        self._coming: list[tuple[Calibration, Trust]] = []
         self._run: Run | None = None
 
     @property
@@ -47,14 +50,23 @@ class Pipeline:
         """The calibration in force, None while uncalibrated."""
         return self._calibration
 
-    def calibrate(self, calibration: Calibration) -> Conclusions:
+    @property
+    def trust(self) -> Trust:
+        """What is known of the calibration in force; it outlives runs and ends with the next calibration."""
+        return self._run.trust() if self._run else self._trust
+
+    def calibrate(self, calibration: Calibration, trust: Trust = UNDOUBTED) -> Conclusions:
         """Judge samples from `calibration.made_us` on with it; that ends the run.
+
+        Args:
+            calibration: a new one, or one that this pipeline takes over from another.
+            trust: what the other knew of it.
 
         Returns:
             always empty: what the ended run still held comes with the next `update`.
         """
-        if calibration != self._calibration and calibration not in self._coming:
-            self._coming = sorted([*self._coming, calibration], key=lambda c: c.made_us)
+        if calibration != self._calibration and all(calibration != c for c, _ in self._coming):
+            self._coming = sorted([*self._coming, (calibration, trust)], key=lambda c: c[0].made_us)
         return Conclusions()
 
     def update(self, batches: Sequence[ImuBatch]) -> Conclusions:
@@ -62,14 +74,13 @@ class Pipeline:
         parts: list[Conclusions] = []
         for piece in _slices(batches, self._cuts(batches)):
             first_us = min(int(batch.t_us[0]) for batch in piece)
-            if self._coming and first_us >= self._coming[0].made_us:
+            if self._coming and first_us >= self._coming[0][0].made_us:
                 parts.append(self.finish())
-                due = [c for c in self._coming if c.made_us <= first_us]
-                self._calibration, self._coming = due[-1], self._coming[len(due) :]
-            elif self._run and first_us - self._run.last_us > RUN_GAP_US:
+                self._take_over(first_us)
+            elif self._run and self._breaks(self._run, piece):
                 parts.append(self.finish())
             if self._run is None:
-                self._run = Run(first_us, self._calibration, self._plan)
+                self._run = Run(first_us, self._calibration, self._plan, self._trust)
             parts.append(self._run.update(piece))
         return joined(parts)
 
@@ -89,7 +100,25 @@ class Pipeline:
     def finish(self) -> Conclusions:
         """End the run: close what is open and return it."""
         run, self._run = self._run, None
-        return run.finish() if run else Conclusions()
+        if run is None:
+            return Conclusions()
+        rest = run.finish()
+        self._trust = run.trust()
+        return rest
+
+    def _take_over(self, t_us: int) -> None:
+        """Go on with the newest calibration made by then; a re-check makes none whole that had ended."""
+        while self._coming and self._coming[0][0].made_us <= t_us:
+            before, ended = self._calibration, self._trust.renewed()
+            (self._calibration, self._trust), *self._coming = self._coming
+            if before and self._calibration.renews == before.id:
+                self._trust = self._trust.with_doubts(ended.doubts)
+
+    def _breaks(self, run: Run, piece: Sequence[ImuBatch]) -> bool:
+        """Tell whether a piece comes after a silence, or with a clock that was set back."""
+        first_us = min(int(batch.t_us[0]) for batch in piece)
+        last_us = max(int(batch.t_us[-1]) for batch in piece)
+        return first_us - run.last_us > RUN_GAP_US or last_us < run.last_us - JUMP_US
 
     def _cuts(self, batches: Sequence[ImuBatch]) -> list[int]:
         """Return where the batches are to be cut: at silences that end a run, and at calibrations."""
@@ -97,7 +126,7 @@ class Pipeline:
         if not cuts:
             return []
         first, last = max(cuts[0], self._since_us), max(int(batch.t_us[-1]) for batch in batches)
-        due = {c.made_us for c in self._coming if first < c.made_us <= last}
+        due = {c.made_us for c, _ in self._coming if first < c.made_us <= last}
         return sorted({first, last + 1, *(cut for cut in cuts if cut > first), *due})
 
 

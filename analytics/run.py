@@ -17,6 +17,7 @@ from analytics.posture.judge import Judge
 from analytics.posture.rules import KINDS, Plan, Worn, measures
 from analytics.posture.seconds import Seconds
 from analytics.wearing.aligned import Aligned
+from analytics.wearing.trust import UNDOUBTED, Trust
 from poise.calibration import Calibration
 from poise.results import GRID_US, QUARTER_S, Exposure, PostureFrames
 from poise.samples import Floats, ImuBatch, Int64s
@@ -27,20 +28,29 @@ Activities = NDArray[np.int8]
 
 
 class Run:
-    """Results of a run depend only on its samples, its calibration and its plan (docs/postures.md)."""
+    """Results of a run depend only on its samples, its calibration and its plan (docs/postures.md).
 
-    def __init__(self, run_us: int, calibration: Calibration | None, plan: Plan) -> None:
+    With the calibration comes what is known of it: what has ended stays ended (decision 14).
+    """
+
+    def __init__(
+        self, run_us: int, calibration: Calibration | None, plan: Plan, trust: Trust = UNDOUBTED
+    ) -> None:
         """Begin at the run's first sample."""
         self.run_us = run_us
         self.last_us = run_us
         self._calibration_id = calibration.id if calibration else ""
         self._grid = Grid(calibration)
-        self._aligned = Aligned(calibration)
+        self._aligned = Aligned(calibration, trust)
         self._gate = ActivityGate()
         self._judge = Judge(plan, run_us, self._calibration_id)
         self._seconds = Seconds(run_us, self._calibration_id)
         self._exposure = ExposureTracker(run_us)
         self._seen: dict[int, int] = {}
+
+    def trust(self) -> Trust:
+        """Return what is known of the calibration by now."""
+        return self._aligned.trust()
 
     def update(self, batches: Sequence[ImuBatch]) -> Conclusions:
         """Take all sensors' samples of one slice of time."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from poise.errors import StateError
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Counts up whenever a class in the state changes its attributes; a test watches over it."""
 _MAGIC: Final = b"PoiseRun"
 _HOMES: Final = ("analytics.", "poise.")

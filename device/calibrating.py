@@ -2,7 +2,8 @@
 
 Nothing has to be pressed: the first quiet four seconds that a bow from the hips follows are the calibration,
 and three seconds of upright after it are the look whether it holds. Only a head that did not follow the bow
-is asked to nod; everybody is done in under half a minute.
+is asked to nod; everybody is done in under half a minute. Sensors that hang each as the other did last time
+are not believed at once: the wearer is asked to look at the labels.
 """
 
 from dataclasses import replace
@@ -15,6 +16,7 @@ import numpy as np
 from analytics.motion.angles import unit
 from analytics.motion.orientation import Orientation
 from analytics.wearing.calibration import calibrate
+from analytics.wearing.placement import Finding, check_nod, compare, wrong_places
 from analytics.wearing.pose import angle, track
 from poise.calibration import Calibration, Verdict
 from poise.errors import CalibrationError
@@ -48,19 +50,51 @@ class Step(Enum):
     DONE = "Calibrated."
 
 
+class Memory:
+    """The newest minute of all sensors."""
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self._kept: list[ImuBatch] = []
+
+    def add(self, message: SampleMessage) -> int:
+        """Take a message that holds samples; return UTC µs of its newest one."""
+        self._kept += message.batches
+        newest = max(int(batch.t_us[-1]) for batch in message.batches)
+        self._kept = [batch for batch in self._kept if batch.t_us[-1] > newest - MEMORY_US]
+        return newest
+
+    def between(self, from_us: int, to_us: int) -> dict[str, list[ImuBatch]]:
+        """Return the samples of all segments in that time."""
+        parts: _Parts = {}
+        for batch in self._kept:
+            i, j = np.searchsorted(batch.t_us, (from_us, to_us))
+            if j > i:
+                parts.setdefault(batch.segment, []).append(batch.part(int(i), int(j)))
+        return parts
+
+
 class CalibrationWatch:
     """Makes a calibration from a stream of messages as soon as the movements have been seen.
 
     Attributes:
         step: what the wearer should do now.
-        remark: why the last try was not good enough, "" without one.
+        remark: why the last try was not good enough, or what to know of the one that was; "" without any.
+        findings: what the last try showed of where the sensors sit.
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing seen."""
+    def __init__(self, before: Calibration | None = None) -> None:
+        """Begin with nothing seen.
+
+        Args:
+            before: the wearer's last calibration; where sensors sit is held against it.
+        """
         self.step = Step.SIT_TALL
         self.remark = ""
-        self._kept: list[ImuBatch] = []
+        self.findings: tuple[Finding, ...] = ()
+        self._before = before
+        self._asked: set[tuple[str, ...]] = set()
+        self._memory = Memory()
         self._leader: str | None = None
         self._orientation: Orientation | None = None
         self._t_us = np.zeros(0, np.int64)
@@ -75,9 +109,7 @@ class CalibrationWatch:
         """Take a message; return the calibration when it is made."""
         if not message.batches:
             return None
-        self._kept += message.batches
-        newest = max(int(batch.t_us[-1]) for batch in message.batches)
-        self._kept = [batch for batch in self._kept if batch.t_us[-1] > newest - MEMORY_US]
+        newest = self._memory.add(message)
         self._follow(message)
         for moment in np.flatnonzero(self._t_us > self._looked_us):
             self._looked_us = int(self._t_us[moment])
@@ -146,24 +178,25 @@ class CalibrationWatch:
             return None
         if not self._nodded(self._nod_us, now) and now - self._nod_us < LONGEST_NOD_US:
             return None
-        made, remark = self._try(up_us, settled, now, nod=self._between(self._nod_us, now))
+        nod = self._memory.between(self._nod_us, now)
+        made, remark = self._try(up_us, settled, now, nod=nod)
         if made is None or made.verdict is Verdict.REPEAT:
             made, remark = self._try(up_us, settled, now)
-        return self._end(made, remark)
+        return self._end(made, remark, nod)
 
     def _try(
         self, up_us: int, settled: int, now: int, *, nod: _Parts | None = None, head: bool = True
     ) -> tuple[Calibration | None, str]:
         start, stop, _ = self._pose or (up_us, up_us, None)
-        upright = self._between(start, stop)
+        upright = self._memory.between(start, stop)
         if not head:
             upright.pop(Segment.HEAD, None)
         try:
             made = calibrate(
                 upright,
-                self._between(stop, up_us),
+                self._memory.between(stop, up_us),
                 nod=nod,
-                check=self._between(up_us, settled),
+                check=self._memory.between(up_us, settled),
                 calibration_id=f"c-{uuid4().hex[:8]}",
                 made_us=now,
             )
@@ -178,24 +211,36 @@ class CalibrationWatch:
     def _nodded(self, from_us: int, now: int) -> bool:
         """Tell whether the head went down and came back since it was asked to."""
         try:
-            ups = track(Segment.HEAD, self._between(from_us, now).get(Segment.HEAD, ()))
+            ups = track(Segment.HEAD, self._memory.between(from_us, now).get(Segment.HEAD, ()))
         except CalibrationError:
             return False
         lean = angle(ups, ups[0]) if len(ups) else np.zeros(1)
         return bool(lean.max() > BOW_RAD and lean[-1] < BACK_RAD)
 
-    def _end(self, made: Calibration | None, remark: str) -> Calibration | None:
+    def _end(self, made: Calibration | None, remark: str, nod: _Parts | None = None) -> Calibration | None:
         if made is None or made.verdict is Verdict.REPEAT:
-            self.remark, made = remark, None
+            self.findings, made = _nodded_wrong(nod), None
+        else:
+            self.findings = (*(compare(self._before, made) if self._before else ()), *_nodded_wrong(nod))
+            remark = ""
+        self.remark = " ".join(finding.sentence for finding in self.findings) or remark
+        if not self._believed():
+            made = None
         self._pose, self._bow_us, self._up_us, self._nod_us = None, None, None, None
         self.step = Step.DONE if made else Step.SIT_TALL
         return made
 
-    def _between(self, from_us: int, to_us: int) -> _Parts:
-        """Return the samples of all segments in that time."""
-        parts: _Parts = {}
-        for batch in self._kept:
-            i, j = np.searchsorted(batch.t_us, (from_us, to_us))
-            if j > i:
-                parts.setdefault(batch.segment, []).append(batch.part(int(i), int(j)))
-        return parts
+    def _believed(self) -> bool:
+        """Tell whether the sensors are where they belong: False the first time that two seem exchanged.
+
+        Who does it again unchanged has looked at the labels: two sensors may have been put on each as the
+        other was, and nobody must be kept from ever calibrating (project decision).
+        """
+        wrong = {finding.segments for finding in wrong_places(self.findings)}
+        believed, self._asked = wrong <= self._asked, self._asked | wrong
+        return believed
+
+
+def _nodded_wrong(nod: _Parts | None) -> tuple[Finding, ...]:
+    found = check_nod(nod) if nod else None
+    return wrong_places([found] if found else [])

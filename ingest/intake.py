@@ -13,6 +13,7 @@ from ingest.sqlite import Connection, Database
 from ingest.store import ResultStore, key, storable
 from ingest.stream import Analysis, Stream
 from ingest.telling import live_notice
+from ingest.trusted import doubts_in
 from poise import notices
 from poise.errors import StoreRejectedError, WireError
 from poise.notices import CalibrationNotice, EpisodeNotice, Live, Presence, SensorStatus, Stored
@@ -220,7 +221,11 @@ class Intake:
         self._fed_us[wearer, late] = now_us
         outcome.counts.stored += 1
         outcome.counts.late += late
-        self._conclude(c, stream, stream.feed(c, row, message), outcome)
+        set_back = late and live.is_set_back(message)
+        if set_back and not behind.is_now:
+            live.put_by(c)
+        parts = stream.feed(c, row, message, set_back=set_back)
+        self._conclude(c, stream, parts, outcome)
 
     def _conclude(
         self, c: Connection, stream: Stream, parts: Sequence[tuple[str, Results]], outcome: Outcome
@@ -233,10 +238,12 @@ class Intake:
                 outcome.episodes[wearer, episode.id] = EpisodeNotice(origin=origin, episode=episode)
             for remark, number in part.remarks:
                 self._journal.count(c, key(wearer), remark, number)
-            stream.advice.note(part)
+            stream.advice.note(part, stream.trust.doubts)
             frames = next((frames for frames in reversed(part.frames) if len(frames)), None)
-            if frames is not None and not stream.late:
+            if frames is not None and stream.is_now:
                 outcome.live[wearer] = live_notice(frames, origin, stream.advice.sentences)
+        if stream.late and any(doubts_in(part) for _, part in parts):
+            self._stream(c, wearer, late=False).look_elsewhere(c)
 
     def _calibration(self, c: Connection, wearer: Wearer, payload: bytes) -> None:
         calibration = notices.decode(payload, CalibrationNotice).calibration

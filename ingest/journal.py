@@ -7,9 +7,11 @@ from enum import IntEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from analytics.wearing.trust import UNDOUBTED, Trust
 from ingest.confirm import Confirmation
 from ingest.sqlite import Connection, Database
 from ingest.store import key, wearer_of
+from ingest.trusted import pack, unpack
 from poise import notices
 from poise.calibration import Calibration
 from poise.errors import ConfigurationError
@@ -36,13 +38,15 @@ class Run:
         message: row of the raw message that holds its first sample.
         from_us: UTC µs of that sample; earlier ones in the message belong to the run before.
         calibration: id of the calibration it is judged with, "" for none.
-        reason: why it began: "start", "gap", "calibration", "origin", "earlier" or "fault".
+        reason: why it began: "start", "gap", "calibration", "origin", "earlier", "clock", "doubt" or "fault".
+        trust: what was known of the calibration when it began.
     """
 
     message: int
     from_us: int
     calibration: str
     reason: str
+    trust: Trust = UNDOUBTED
 
 
 class Journal:
@@ -113,9 +117,9 @@ class Journal:
     def put_run(self, c: Connection, wearer: Wearer, run: Run, *, late: bool) -> None:
         """Note that a run begins."""
         c.execute(
-            "INSERT INTO runs (wearer, late, message, from_us, calibration, reason) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (key(wearer), late, run.message, run.from_us, run.calibration, run.reason),
+            "INSERT INTO runs (wearer, late, message, from_us, calibration, reason, trust) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (key(wearer), late, run.message, run.from_us, run.calibration, run.reason, pack(run.trust)),
         )
 
     def close_run(self, c: Connection, wearer: Wearer, *, late: bool) -> None:
@@ -128,11 +132,14 @@ class Journal:
     def open_run(self, c: Connection, wearer: Wearer, *, late: bool) -> Run | None:
         """Return the newest run if it goes on."""
         row = c.execute(
-            "SELECT closed, message, from_us, calibration, reason FROM runs "
+            "SELECT closed, message, from_us, calibration, reason, trust FROM runs "
             "WHERE wearer = ? AND late = ? ORDER BY id DESC LIMIT 1",
             (key(wearer), late),
         ).fetchone()
-        return None if row is None or row[0] else Run(*row[1:])
+        if row is None or row[0]:
+            return None
+        message, from_us, calibration, reason, trust = row[1:]
+        return Run(message, from_us, calibration, reason, unpack(trust))
 
     def raw(self, c: Connection, wearer: Wearer, *, late: bool, from_row: int) -> Iterator[bytes]:
         """Yield raw messages as they came, in the order in which they were analysed."""

@@ -2,7 +2,15 @@
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
+
+MIGRATIONS: Final = {
+    1: """
+ALTER TABLE runs ADD COLUMN trust BLOB NOT NULL DEFAULT x'';
+ALTER TABLE calibrations ADD COLUMN trust BLOB NOT NULL DEFAULT x''
+""",
+}
+"""What makes the tables of a version those of the next one."""
 
 TABLES: Final = """
 CREATE TABLE people (
@@ -68,7 +76,8 @@ CREATE TABLE runs (
     from_us INTEGER NOT NULL,
     calibration TEXT NOT NULL,
     reason TEXT NOT NULL,
-    closed INTEGER NOT NULL DEFAULT 0
+    closed INTEGER NOT NULL DEFAULT 0,
+    trust BLOB NOT NULL DEFAULT x''
 ) STRICT;
 CREATE INDEX runs_by_wearer ON runs (wearer, late);
 
@@ -78,6 +87,7 @@ CREATE TABLE calibrations (
     made_us INTEGER NOT NULL,
     received_us INTEGER NOT NULL,
     notice BLOB NOT NULL,
+    trust BLOB NOT NULL DEFAULT x'',
     PRIMARY KEY (wearer, id)
 ) STRICT, WITHOUT ROWID;
 

@@ -93,9 +93,11 @@ class Database:
                     f"{self.path} was written by a newer Poise (tables {version}, this one knows "
                     f"{schema.VERSION}); update Poise"
                 )
-            if version == 0:
-                for statement in schema.TABLES.split(";"):
+            steps = [schema.MIGRATIONS[known] for known in range(version, schema.VERSION) if known]
+            for step in steps if version else [schema.TABLES]:
+                for statement in step.split(";"):
                     connection.execute(statement)
+            if version < schema.VERSION:
                 connection.execute(f"PRAGMA user_version = {schema.VERSION}")
 
 

@@ -1,7 +1,8 @@
 """One wearer's samples through the analytics, in runs whose beginnings are on disk.
 
-A run's results depend only on its samples and its calibration. So each run gets a fresh `Pipeline`, the raw
-message with which it begins is noted in the same transaction, and after a restart the open run is fed again.
+A run's results depend only on its samples, its calibration and what was known of that. So each run gets a
+fresh `Pipeline`, the raw message with which it begins and what was known are noted in the same transaction,
+and after a restart the open run is fed again.
 """
 
 import logging
@@ -12,9 +13,13 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from analytics.wearing.doubts import Doubt, Standing
+from analytics.wearing.trust import UNDOUBTED, Trust
+from analytics.wearing.validity import JUMP_US
 from ingest.journal import Journal, Run
 from ingest.sqlite import Connection
 from ingest.telling import Advice
+from ingest.trusted import doubts_in, known, learn
 from poise.calibration import Calibration, Verdict
 from poise.results import Results
 from poise.samples import ImuBatch, SampleMessage
@@ -32,8 +37,13 @@ FUTURE_US: Final = 86_400_000_000
 class Analysis(Protocol):
     """What ingest needs of `analytics.pipeline.Pipeline`."""
 
-    def calibrate(self, calibration: Calibration) -> Results:
-        """Judge what follows with it."""
+    @property
+    def trust(self) -> Trust:
+        """What is known of the calibration by now."""
+        ...
+
+    def calibrate(self, calibration: Calibration, trust: Trust = ...) -> Results:
+        """Judge what follows with it, knowing this of it."""
         ...
 
     def update(self, batches: Sequence[ImuBatch]) -> Results:
@@ -53,6 +63,8 @@ class Stream:
         analysed_us: UTC µs of the newest sample given to the analytics, 0 before the first.
         run: the open run, None before the first and after a fault.
         session: gateway session of the newest message.
+        sequence: its number in the session.
+        trust: what is known of the open run's calibration, as of the newest doubt.
         advice: what the wearer should know, of the results that were told and of those taken up again.
     """
 
@@ -65,9 +77,12 @@ class Stream:
     run: Run | None = None
     origin: str = ""
     session: str = ""
+    sequence: int = -1
     fault: bool = False
+    trust: Trust = UNDOUBTED
     advice: Advice = field(default_factory=Advice)
     _analysis: Analysis | None = None
+    _elsewhere: tuple[Doubt, ...] = ()
 
     def restore(self, c: Connection) -> None:
         """Take the open run up again by feeding its raw messages; its results are in the store already."""
@@ -79,10 +94,22 @@ class Stream:
         from_us = run.from_us
         for payload in self.journal.raw(c, self.wearer, late=self.late, from_row=run.message):
             message = decode_samples(payload)
-            self.origin, self.session = message.origin, message.session
+            self.origin, self.session, self.sequence = message.origin, message.session, message.sequence
             for batches in _cut(message.batches, [from_us])[-1:]:
-                self.advice.note(self._update(batches))
+                self.advice.note(self._update(batches), self.trust.doubts)
             from_us = 0
+        self.look_elsewhere(c)
+
+    def look_elsewhere(self, c: Connection) -> None:
+        """Note what late samples have found that ends the calibration of the open run."""
+        if self.run is not None:
+            name = self.run.calibration
+            self._missed(self._known(c, next((k for k in self.calibrations if k.id == name), None)))
+
+    @property
+    def is_now(self) -> bool:
+        """Whether the samples show what the wearer does now."""
+        return not self.late or (self.run is not None and self.run.reason == "clock")
 
     def is_behind(self, message: SampleMessage, now_us: int) -> bool:
         """Return whether the message does not continue this stream: too old, or of a broken clock."""
@@ -97,32 +124,51 @@ class Stream:
         same = self.run is not None and message.session == self.session
         return same and bool(message.batches) and _last_us(message.batches) <= until_us
 
-    def feed(self, c: Connection, row: int, message: SampleMessage) -> list[tuple[str, Results]]:
+    def is_set_back(self, message: SampleMessage) -> bool:
+        """Return whether the message was made after the newest one here, by a clock that was set back."""
+        if message.session != self.session or message.sequence <= self.sequence or not message.batches:
+            return False
+        return _last_us(message.batches) < self.analysed_us - JUMP_US
+
+    def put_by(self, c: Connection) -> None:
+        """Put what the open run knows of its calibration on the disk, for a run beside it."""
+        analysis = self._analysis
+        if analysis is not None and self.run is not None and self.run.calibration:
+            self.trust = analysis.trust
+            learn(c, self.wearer, self.run.calibration, self.trust, late=self.late)
+
+    def feed(
+        self, c: Connection, row: int, message: SampleMessage, *, set_back: bool = False
+    ) -> list[tuple[str, Results]]:
         """Analyse a stored message; a new calibration within it cuts it in two.
+
+        Args:
+            c: the transaction.
+            row: where it is stored.
+            message: it.
+            set_back: it comes behind the live stream because the clock was set back.
 
         Returns:
             what was concluded, each with the origin of its samples.
         """
         results: list[tuple[str, Results]] = []
-        self.session = message.session
+        self.session, self.sequence = message.session, message.sequence
         made = [calibration.made_us for calibration in self._usable()]
         for batches in _cut(message.batches, made):
             first_us = min(int(batch.t_us[0]) for batch in batches)
             calibration = self._calibration_at(first_us)
             reason = self._ends_here(first_us, calibration, message.origin)
-            if reason:
-                results.append((self.origin, self._finish()))
+            if reason or (set_back and self.run and self.run.reason != "clock"):
+                results.append((self.origin, self._finish(c)))
                 self.origin = message.origin
-                name = "" if calibration is None else calibration.id
-                run = Run(row, first_us, name, reason)
-                self.journal.put_run(c, self.wearer, run, late=self.late)
-                self._begin(run)
+                self._begin_new(c, row, first_us, calibration, "clock" if set_back else reason)
             results.append((self.origin, self._update(batches)))
+            self._learn(c, results[-1][1])
         return results
 
     def close(self, c: Connection) -> Results:
         """End the open run for good."""
-        results = self._finish()
+        results = self._finish(c)
         self.journal.close_run(c, self.wearer, late=self.late)
         self.run = None
         return results
@@ -137,14 +183,52 @@ class Stream:
             return "earlier"
         if origin != self.origin:
             return "origin"
+        if any(doubt.t_us <= first_us for doubt in self._elsewhere):
+            return "doubt"
         return "calibration" if (calibration.id if calibration else "") != self.run.calibration else ""
+
+    def _begin_new(
+        self, c: Connection, row: int, first_us: int, calibration: Calibration | None, reason: str
+    ) -> None:
+        """Begin a run with what is known of its calibration by then; late samples go on with no watch."""
+        name = "" if calibration is None else calibration.id
+        found = self._known(c, calibration)
+        trust = found.as_of(first_us)
+        if self.late and reason != "clock":
+            trust = Trust(trust.doubts)
+        run = Run(row, first_us, name, reason, trust)
+        self.journal.put_run(c, self.wearer, run, late=self.late)
+        self._begin(run)
+        self._missed(found)
 
     def _begin(self, run: Run) -> None:
         self.run, self.analysed_us, self.fault = run, run.from_us, False
+        self.trust = run.trust
         self._analysis = self.new_analysis()
-        known = next((k for k in self.calibrations if k.id == run.calibration), None)
-        if known is not None:
-            self._analysis.calibrate(known)
+        calibration = next((k for k in self.calibrations if k.id == run.calibration), None)
+        if calibration is not None:
+            self._analysis.calibrate(calibration, run.trust)
+
+    def _known(self, c: Connection, calibration: Calibration | None) -> Trust:
+        """Return what is known of a calibration, and what had ended those that it renews."""
+        trust = UNDOUBTED if calibration is None else known(c, self.wearer, calibration.id)
+        by_id, told = {k.id: k for k in self.calibrations}, set[str]()
+        while calibration is not None and calibration.renews not in told:
+            told.add(calibration.renews)
+            trust = trust.with_doubts(known(c, self.wearer, calibration.renews).renewed().doubts)
+            calibration = by_id.get(calibration.renews)
+        return trust
+
+    def _missed(self, found: Trust) -> None:
+        """Keep what ends the calibration and is not known to the open run."""
+        mine = {doubt.about for doubt in self.trust.doubts}
+        ended = (doubt for doubt in found.doubts if doubt.standing is Standing.ENDED)
+        self._elsewhere = tuple(doubt for doubt in ended if doubt.about not in mine)
+
+    def _learn(self, c: Connection, results: Results) -> None:
+        """Put what became known on the disk, in the transaction of the results that it came with."""
+        if doubts_in(results) and self.run is not None:
+            learn(c, self.wearer, self.run.calibration, self.trust, late=self.late)
 
     def _usable(self) -> list[Calibration]:
         return [k for k in self.calibrations if k.verdict is not Verdict.REPEAT]
@@ -155,11 +239,32 @@ class Stream:
     def _update(self, batches: Sequence[ImuBatch]) -> Results:
         self.analysed_us = max(self.analysed_us, _last_us(batches))
         analysis = self._analysis
-        return Results() if analysis is None else self._guarded(lambda: analysis.update(batches))
+        if analysis is None:
+            return Results()
 
-    def _finish(self) -> Results:
+        def conclude() -> Results:
+            results = analysis.update(batches)
+            if doubts_in(results):
+                self.trust = analysis.trust
+            return results
+
+        return self._guarded(conclude)
+
+    def _finish(self, c: Connection) -> Results:
+        """End the run; what it knew of its calibration is kept for the next one."""
         analysis, self._analysis = self._analysis, None
-        return Results() if analysis is None else self._guarded(analysis.finish)
+        if analysis is None or self.run is None:
+            return Results()
+
+        def conclude() -> Results:
+            results = analysis.finish()
+            self.trust = analysis.trust
+            return results
+
+        name, results = self.run.calibration, self._guarded(conclude)
+        if name:
+            learn(c, self.wearer, name, self.trust, late=self.late)
+        return results
 
     def _guarded(self, conclude: Callable[[], Results]) -> Results:
         """Analytics must never raise; if they do, the samples stay stored and a new run begins after them."""

@@ -19,29 +19,27 @@ _PLACES: Final = {str(segment): i for i, segment in enumerate(Segment)}
 
 
 class Advice:
-    """What a wearer should know and do, as of the newest frame of the open run.
+    """What a wearer should know and do, as of the newest frame.
 
-    The analytics name a doubt once, when it becomes known. It is kept here until its run has ended: with a
-    new calibration, or a silence of all sensors. Sensors not worn are named anew with every frame.
+    What is doubted holds until the next calibration, over silences and restarts. Sensors not worn are named
+    anew with every frame.
     """
 
     def __init__(self) -> None:
         """Begin with nothing to say."""
-        self._run_us = -1
-        self._doubts: list[Doubt] = []
+        self._doubts: tuple[Doubt, ...] = ()
         self._taken_off: tuple[TakenOff, ...] = ()
 
-    def note(self, results: Results) -> None:
-        """Take in what was concluded next."""
-        frames = [part for part in results.frames if len(part)]
-        if not frames:
-            return
-        known = self._doubts if frames[-1].run_us == self._run_us else []
-        new = results.doubts if isinstance(results, Conclusions) else ()
-        self._run_us = frames[-1].run_us
-        # One message may end a run and begin the next; what was doubted before is of the calibration before.
-        self._doubts = [*known, *(doubt for doubt in new if doubt.t_us >= self._run_us)]
-        self._taken_off = results.taken_off if isinstance(results, Conclusions) else ()
+    def note(self, results: Results, doubts: Sequence[Doubt]) -> None:
+        """Take in what was concluded next.
+
+        Args:
+            results: it.
+            doubts: all that is known against the calibration in force.
+        """
+        self._doubts = tuple(doubts)
+        if any(len(part) for part in results.frames):
+            self._taken_off = results.taken_off if isinstance(results, Conclusions) else ()
 
     @property
     def sentences(self) -> list[str]:

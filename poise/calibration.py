@@ -45,6 +45,8 @@ class Calibration:
         verdict: good, static_only (lower trust) or repeat (do not judge with it).
         alignments: by segment.
         reasons: a sentence for each thing that is not well.
+        renews: id of the calibration that a re-check confirmed or set right, "" for a full one. What had
+            ended that one has ended this one too: sitting tall does not find forward again.
     """
 
     id: str
@@ -53,3 +55,4 @@ class Calibration:
     verdict: Verdict
     alignments: dict[str, Alignment]
     reasons: tuple[str, ...] = ()
+    renews: str = ""

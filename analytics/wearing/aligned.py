@@ -5,14 +5,15 @@ moment on at which the calibration is known to have ended, there is no angle: it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analytics.motion.angles import axes, inclinations
 from analytics.motion.moments import Moments
 from analytics.posture.worn import Worn
-from analytics.wearing.doubts import Doubt, Standing
+from analytics.wearing.doubts import Doubt
+from analytics.wearing.trust import UNDOUBTED, Trust
 from analytics.wearing.validity import Validity
 from analytics.wearing.worn import TakenOff, WearWatch
 from poise.calibration import Calibration
@@ -44,16 +45,22 @@ class Angles:
 class Aligned:
     """One run's sensors, aligned with their segments by its calibration."""
 
-    def __init__(self, calibration: Calibration | None) -> None:
-        """Begin with a calibration that holds, or without one: then no angle is known."""
+    def __init__(self, calibration: Calibration | None, trust: Trust = UNDOUBTED) -> None:
+        """Begin with a calibration and what is known of it, or without one: then no angle is known."""
         self._calibration = calibration
-        self._validity = Validity(calibration) if calibration else None
-        self._watch = WearWatch()
+        self._validity = Validity(calibration, trust) if calibration else None
+        self._watch = WearWatch(off=trust.off)
         self._sensors: tuple[tuple[str, str], ...] = ()
         self._axes = np.zeros((3, 3, 0))
         self._worn = Worn({}, {})
-        self._was_on: dict[str, bool] = {}
-        self._void_us: dict[str, int] = {}
+        self._was_on = {sensor.segment: False for sensor in trust.off}
+        self._void_us = trust.void_us
+
+    def trust(self) -> Trust:
+        """Return what is known of the calibration by now, for the run that follows."""
+        if self._validity is None:
+            return UNDOUBTED
+        return replace(self._validity.trust(), off=self._watch.not_worn())
 
     def update(self, moments: Moments, sensors: Mapping[str, str]) -> Angles:
         """Take the next moments.
@@ -92,12 +99,10 @@ class Aligned:
     def _doubts(self, moments: Moments, sagittal: Floats, frontal: Floats, on: Bools) -> tuple[Doubt, ...]:
         if self._validity is None:
             return ()
-        doubts = [*self._validity.update(moments, sagittal, frontal), *self._put_back(moments, on)]
-        for doubt in doubts:
-            if doubt.standing is Standing.ENDED:
-                for segment in doubt.segments:
-                    self._void_us[segment] = min(doubt.t_us, self._void_us.get(segment, doubt.t_us))
-        return tuple(doubts)
+        doubts = (*self._validity.update(moments, sagittal, frontal), *self._put_back(moments, on))
+        if doubts:
+            self._void_us = Trust(tuple(self._validity.doubts)).void_us
+        return doubts
 
     def _put_back(self, moments: Moments, on: Bools) -> list[Doubt]:
         """Note the sensors that were not worn and now are."""

@@ -47,6 +47,11 @@ class Doubt:
     sentence: str
     evidence_rad: float = float("nan")
 
+    @property
+    def about(self) -> tuple[Cause, tuple[str, ...], Standing]:
+        """What it says; a calibration is doubted once for the same."""
+        return self.cause, self.segments, self.standing
+
 
 def slipped(segment: str, off_deg: int, *, aside: bool, t_us: int) -> Doubt:
     """One sensor stays away from its neighbours."""

@@ -5,7 +5,7 @@ another one than at the calibration, and a sensor under another one's name. Grav
 about the vertical, nor an exchange of two sensors that hang alike; both are said.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
@@ -85,6 +85,11 @@ def compare(before: Calibration, now: Calibration) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def wrong_places(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings that a calibration cannot mend: sensors under another one's name."""
+    return tuple(f for f in found if f.what in (Placement.EXCHANGED, Placement.SIDES_SWAPPED))
+
+
 def exchanged(known: Mapping[str, Alignment], ups: Mapping[str, Floats]) -> list[Finding]:
     """Return the pairs of sensors that hang each the way the other did.
 
@@ -130,7 +135,8 @@ def check_nod(nod: Parts) -> Finding | None:
     most = max(moved, key=lambda segment: moved[segment])
     if most == Segment.HEAD or moved[most] < 2 * LEAST_LIFT_RAD:
         return None
-    if moved[most] < MORE * moved.get(Segment.HEAD, 0.0):
+    # A nod moves one sensor; where several moved it was a bow, and the head may have stayed level in it.
+    if moved[most] < MORE * max(moved[segment] for segment in moved if segment != most):
         return Finding(
             Placement.CANNOT_TELL,
             (Segment.HEAD, most),

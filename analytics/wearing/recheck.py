@@ -150,7 +150,14 @@ def _judge(
         for segment, alignment in calibration.alignments.items()
     }
     said = (f"Re-checked against calibration {calibration.id}: upright is unchanged.", *reasons)
-    made = replace(calibration, id=identity, made_us=made_us, alignments=alignments, reasons=said)
+    made = replace(
+        calibration,
+        id=identity,
+        made_us=made_us,
+        alignments=alignments,
+        reasons=said,
+        renews=calibration.id,
+    )
     verdict = RecheckVerdict.RENEWED if crooked else RecheckVerdict.CONFIRMED
     return Recheck(verdict, made, said, offsets, tuple(crooked))
 

@@ -4,10 +4,10 @@ A sensor that has slipped differs from its neighbours for good, also while they 
 People who slouch, bend or lean move the neighbours too, and come back. So a sensor is held against the
 nearest of its neighbours, only in moments at which at least two of them say upright, and by how near it
 still came to them in five minutes (its lowest tenth), never by how far it went. Nothing is adapted: the
-wearer is asked.
+wearer is asked. What is known outlives the run (`trust`): handed on, the watch goes on as if unbroken.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -16,9 +16,10 @@ import numpy as np
 from analytics.motion.moments import Moments
 from analytics.wearing.doubts import Doubt, Standing, away, off, put_back, slipped, time_jump
 from analytics.wearing.neighbours import NEIGHBOURS, WITNESSES
+from analytics.wearing.trust import UNDOUBTED, Trust, Watched
 from poise.calibration import Calibration, Verdict
 from poise.results import GRID_US
-from poise.samples import Floats
+from poise.samples import Floats, Int64s
 from poise.skeleton import Segment
 
 BLOCK: Final = 3000
@@ -61,6 +62,9 @@ AWAY_BLOCKS: Final = 6
 """Unseen for half an hour, a sensor may have been taken off (icing, changing): ask (project decision)."""
 NIGHT_BLOCKS: Final = 96
 """All unseen for eight hours: it is another day, and they were put on again (project decision)."""
+JUMP_US: Final = 60_000_000
+"""A stream that goes on this far before its newest sample has another clock (project decision): no radio
+keeps all sensors of a message back for a minute."""
 OFF_DEG: Final = 60
 OFF_FRAMES: Final = 300 // EVERY
 """Half a minute at rest at 60° from upright neighbours: no segment of a back bends like that."""
@@ -74,23 +78,47 @@ class Validity:
     """Watches over one calibration; give it everything from the calibration on.
 
     Attributes:
-        standing: what the calibration is worth now.
         doubts: all that was found so far, oldest first.
     """
 
-    def __init__(self, calibration: Calibration) -> None:
-        """Begin with a calibration that holds."""
-        self.standing = Standing.HOLDS
-        self.doubts: list[Doubt] = []
+    def __init__(self, calibration: Calibration, trust: Trust = UNDOUBTED) -> None:
+        """Go on from what is known of a calibration; nothing, of a new one."""
+        self.doubts: list[Doubt] = list(trust.doubts)
+        self._all = tuple(calibration.alignments)
         self._judged = calibration.verdict is Verdict.GOOD
         self._segments: tuple[str, ...] = ()
         self._beside = np.zeros((0, _MOST), np.int64)
-        self._block = -1
+        self._frame = trust.frame
+        self._block = trust.frame // BLOCK
         self._counts = np.zeros((0, 2, _BINS), np.int64)
         self._seen = np.zeros(0, np.int64)
+        # What the open block has counted of sensors that have no column (yet).
+        self._aside = {known.segment: (_bins(known.apart), known.seen) for known in trust.sensors}
         self._pending: list[tuple[Floats, Floats, Floats, Floats]] = []
-        self._silent: dict[str, int] = {}
-        self._far: dict[str, tuple[int, int]] = {}
+        self._silent = {known.segment: known.silent for known in trust.sensors if known.silent >= 0}
+        self._far = {known.segment: (known.forward, known.aside) for known in trust.sensors}
+
+    @property
+    def standing(self) -> Standing:
+        """What the calibration is worth now."""
+        return Trust(tuple(self.doubts)).standing
+
+    def trust(self) -> Trust:
+        """Return what is known by now; a watch that begins with it goes on as this one would."""
+        self._flush()
+        columns = zip(self._segments, self._counts, self._seen.tolist(), strict=True)
+        open_block = self._aside | {segment: (counts, seen) for segment, counts, seen in columns}
+        sensors = [
+            Watched(
+                segment,
+                self._silent.get(segment, -1),
+                *self._far.get(segment, (0, 0)),
+                seen,
+                (_shortened(counts[0]), _shortened(counts[1])),
+            )
+            for segment, (counts, seen) in sorted(open_block.items())
+        ]
+        return Trust(tuple(self.doubts), self._frame, tuple(sensors))
 
     def update(self, moments: Moments, sagittal: Floats, frontal: Floats) -> tuple[Doubt, ...]:
         """Take consecutive moments and return what is newly doubted; bad data never raises.
@@ -104,6 +132,7 @@ class Validity:
             return ()
         known = len(self.doubts)
         self._fit(moments.segments)
+        self._follow(int(moments.frames[0]), int(moments.frames[-1]))
         blocks = moments.frames // BLOCK
         cuts = [0, *(int(i) + 1 for i in np.flatnonzero(blocks[1:] != blocks[:-1])), len(blocks)]
         for i, j in pairwise(cuts):
@@ -124,13 +153,14 @@ class Validity:
         if segments == self._segments:
             return
         self._flush()
-        counts = np.zeros((len(segments), 2, _BINS), np.int64)
-        seen = np.zeros(len(segments), np.int64)
+        columns = zip(self._segments, self._counts, self._seen.tolist(), strict=True)
+        self._aside |= {segment: (counts, seen) for segment, counts, seen in columns}
+        self._segments = segments
+        self._counts = np.zeros((len(segments), 2, _BINS), np.int64)
+        self._seen = np.zeros(len(segments), np.int64)
         for column, segment in enumerate(segments):
-            if segment in self._segments:
-                counts[column] = self._counts[self._segments.index(segment)]
-                seen[column] = self._seen[self._segments.index(segment)]
-        self._segments, self._counts, self._seen = segments, counts, seen
+            if segment in self._aside:
+                self._counts[column], self._seen[column] = self._aside.pop(segment)
         self._beside = np.full((len(segments), _MOST), len(segments), np.int64)
         for column, segment in enumerate(segments):
             others = [segments.index(other) for other in NEIGHBOURS.get(segment, ()) if other in segments]
@@ -166,32 +196,49 @@ class Validity:
             places = (2 * column + axis) * _BINS + degrees[axis]
             self._counts += np.bincount(places, minlength=self._counts.size).reshape(self._counts.shape)
 
+    def _follow(self, first: int, last: int) -> None:
+        """Notice that the clock was set back; frames that are only a little behind are no jump."""
+        if first < self._frame - JUMP_US // GRID_US:
+            self._flush()
+            self._doubt(time_jump(self._all, first * GRID_US))
+            self._frame, self._block = first, first // BLOCK
+            self._forget()
+        self._frame = max(self._frame, last)
+
+    def _forget(self) -> None:
+        """Begin a block with nothing counted."""
+        self._counts[:] = 0
+        self._seen[:] = 0
+        self._aside = {segment: (_bins(((), ())), 0) for segment in self._aside}
+
     def _enter(self, block: int) -> None:
         """Go on to a block; what lies before it is complete and is judged."""
-        if block == self._block:
+        if block <= self._block:
             return
         self._flush()
-        if block < self._block:
-            self._doubt(time_jump(self._segments, block * BLOCK * GRID_US))
-        elif self._block >= 0:
+        if self._block >= 0:
             self._judge((self._block + 1) * BLOCK * GRID_US)
             self._miss(block - self._block - 1, block * BLOCK * GRID_US)
         self._block = block
-        self._counts[:] = 0
-        self._seen[:] = 0
+        self._forget()
 
     def _judge(self, end_us: int) -> None:
         """Judge the complete block that ends at `end_us`."""
-        total = self._counts.sum(axis=2)
-        lowest = (np.cumsum(self._counts, axis=2) * LOWEST >= total[:, :, None]).argmax(axis=2)
-        for column, segment in enumerate(self._segments):
-            self._back(segment, int(self._seen[column]), end_us)
-            if segment == Segment.HEAD:
-                continue
-            if self._counts[column, :, -1].max() >= OFF_FRAMES:
-                self._doubt(off(segment, OFF_DEG, end_us))
-            elif total[column, 0] >= EVIDENCE:
-                self._count_far(segment, int(lowest[column, 0]), int(lowest[column, 1]), end_us)
+        for segment, counts, seen in zip(self._segments, self._counts, self._seen.tolist(), strict=True):
+            self._judge_one(segment, counts, seen, end_us)
+        for segment, (counts, seen) in self._aside.items():
+            self._judge_one(segment, counts, seen, end_us)
+
+    def _judge_one(self, segment: str, counts: Int64s, seen: int, end_us: int) -> None:
+        self._back(segment, seen, end_us)
+        if segment == Segment.HEAD:
+            return
+        total = counts.sum(axis=1)
+        if counts[:, -1].max() >= OFF_FRAMES:
+            self._doubt(off(segment, OFF_DEG, end_us))
+        elif total[0] >= EVIDENCE:
+            lowest = (np.cumsum(counts, axis=1) * LOWEST >= total[:, None]).argmax(axis=1)
+            self._count_far(segment, int(lowest[0]), int(lowest[1]), end_us)
 
     def _count_far(self, segment: str, forward: int, aside: int, end_us: int) -> None:
         """Count the blocks in a row in which the sensor did not come back to its neighbours."""
@@ -218,14 +265,26 @@ class Validity:
         """Note that nothing at all was seen for whole blocks."""
         if blocks >= AWAY_BLOCKS:
             self._silent = dict.fromkeys(self._silent, 0)
-            self._doubt(away(self._segments, blocks * 5, night=blocks >= NIGHT_BLOCKS, t_us=t_us))
+            self._doubt(away(self._all, blocks * 5, night=blocks >= NIGHT_BLOCKS, t_us=t_us))
+        else:
+            self._silent = {segment: silent + blocks for segment, silent in self._silent.items()}
 
     def _doubt(self, doubt: Doubt) -> Doubt:
         """Keep a doubt, each cause and sensor once for a calibration."""
-        for old in self.doubts:
-            if (old.cause, old.segments, old.standing) == (doubt.cause, doubt.segments, doubt.standing):
-                return old
-        self.doubts.append(doubt)
-        if self.standing is not Standing.ENDED:
-            self.standing = doubt.standing
-        return doubt
+        known = next((old for old in self.doubts if old.about == doubt.about), None)
+        if known is None:
+            self.doubts.append(doubt)
+        return known or doubt
+
+
+def _bins(apart: Sequence[Sequence[int]]) -> Int64s:
+    """Return (2, bins) counts of what was `_shortened`."""
+    counts = np.zeros((2, _BINS), np.int64)
+    for row, known in zip(counts, apart, strict=True):
+        row[: len(known)] = known[:_BINS]
+    return counts
+
+
+def _shortened(counts: Int64s) -> tuple[int, ...]:
+    """Return the counts without the zeros at the end."""
+    return tuple(np.trim_zeros(counts, "b").tolist())

@@ -9,6 +9,7 @@ wrists are called not worn below a standard deviation of 13 mg, for half an hour
 2013, doi:10.1371/journal.pone.0061691); angles tell it sooner.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,9 @@ from poise.skeleton import spoken
 
 BLOCK: Final = 50
 """Frames: stillness is judged by whole blocks of 5 s of UTC, so that any chunking finds the same."""
+SETTLES: Final = 8
+"""Blocks: a filter that has just started turns a sensor at rest by more than `block_deg` for up to 35 s (seen
+with the simulated sensors named above), so that a new run must not take that for being put on."""
 _RATE: Final = 3
 _SHAKE: Final = 4
 _FIRST: Final = np.zeros(1, np.int64)
@@ -89,8 +93,9 @@ class WearWatch:
     the person move meanwhile: who sits quite still wears all of them, or none.
     """
 
-    def __init__(self, limits: StillnessLimits = DEFAULT_STILLNESS) -> None:
-        """Begin with everything worn."""
+    def __init__(self, limits: StillnessLimits = DEFAULT_STILLNESS, *, off: Sequence[TakenOff] = ()) -> None:
+        """Begin with everything worn but what was `off` when the run before ended: until it moves."""
+        self._still_off = {sensor.segment: sensor.since_us // GRID_US // BLOCK for sensor in off}
         self._step, self._stretch = float(np.radians(limits.block_deg)), float(np.radians(limits.stretch_deg))
         self._rate, self._shake = float(np.radians(limits.rate_deg_s)), limits.shake_m_s2
         self._needed = max(1, round(limits.minutes * 60e6 / GRID_US / BLOCK))
@@ -107,6 +112,7 @@ class WearWatch:
         self._blocks = np.zeros(0, np.int64)
         self._off = np.zeros(0, np.bool_)
         self._since = np.zeros(0, np.int64)
+        self._settles = np.zeros(0, np.int64)
 
     def update(self, moments: Moments, upright: Floats | None = None) -> Bools:
         """Return (n, m) bool, True where the sensor is worn, or not known to be off.
@@ -134,6 +140,11 @@ class WearWatch:
         """Return the sensors that are not worn now."""
         off = np.flatnonzero(self._off)
         return tuple(TakenOff(self._segments[j], int(self._since[j]) * BLOCK * GRID_US) for j in off)
+
+    def not_worn(self) -> tuple[TakenOff, ...]:
+        """Return them for the run that follows, with those off before it that have sent nothing since."""
+        silent = (TakenOff(name, block * BLOCK * GRID_US) for name, block in self._still_off.items())
+        return (*self.taken_off(), *silent)
 
     def _judged(self, blocks: Int64s, values: Floats) -> Bools:
         """Judge all blocks but the last, which may go on; return (n, m) bool for all rows, worn."""
@@ -164,6 +175,9 @@ class WearWatch:
             told: (m,) bool, enough of it was seen.
             calm: (m,) bool, it did not move.
         """
+        swung = (high - low)[:, :_RATE].max(axis=1)
+        calm = calm | (told & (self._settles > 0) & (swung <= self._witness))
+        self._settles = np.maximum(self._settles - 1, 0)
         lowest, highest = np.fmin(self._low, low[:, :_RATE]), np.fmax(self._high, high[:, :_RATE])
         turned = (highest - lowest).max(axis=2)
         # Over hours on a table temperature shifts the sensor's up: once off, each block stands for itself.
@@ -195,6 +209,13 @@ class WearWatch:
         low, high = np.full((m, m, 3), np.nan), np.full((m, m, 3), np.nan)
         blocks, since, off = np.zeros(m, np.int64), np.zeros(m, np.int64), np.zeros(m, np.bool_)
         low[np.ix_(to, to)], high[np.ix_(to, to)] = (a[np.ix_(taken, taken)] for a in (self._low, self._high))
+        settles = np.zeros(m, np.int64)
+        settles[to] = self._settles[taken]
         blocks[to], since[to], off[to] = self._blocks[taken], self._since[taken], self._off[taken]
+        for j, segment in enumerate(segments):
+            if segment in self._still_off:
+                blocks[j], since[j], off[j] = 1, self._still_off.pop(segment), True
+                settles[j] = SETTLES
         self._open, self._low, self._high = moved, low, high
         self._blocks, self._since, self._off, self._segments = blocks, since, off, segments
+        self._settles = settles

@@ -1,13 +1,17 @@
 """Where sensors sit: exchanged, swapped, crooked and upside down, each from data, or 'cannot tell'."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import posed
 import pytest
+import sitting_recordings as sitting
 from scipy.spatial.transform import Rotation
+from sitting_poses import parts
 
-from analytics.wearing.placement import Placement, check_nod, check_sides, compare, indistinct
+from analytics.wearing.calibration import calibrate
+from analytics.wearing.placement import Placement, check_nod, check_sides, compare, indistinct, wrong_places
 from device.wearer.script import parse_script
 from device.wearer.wearer import Wearer
 from poise.calibration import Calibration
@@ -86,3 +90,30 @@ def test_lifting_one_arm_tells_the_sides_on_a_simulated_person(pair: tuple[str, 
 def test_bad_data_is_no_finding() -> None:
     dead = [replace(posed.batch("head", np.zeros(100)), acc=np.zeros((100, 3), np.int16))]
     assert check_nod({"head": dead, "t4": []}) is None
+
+
+@pytest.mark.recordings
+@pytest.mark.timeout(400)  # all recordings are read: some 20 s of processor time
+def test_of_real_people_who_calibrate_again_no_sensor_is_called_exchanged() -> None:
+    """And of two sensors that were, no other is; who hang alike cannot be told apart."""
+    sitting.require()
+    told = 0
+    for subject in sitting.subjects():
+        first, second = (again(subject, n) for n in (0, 1))
+        assert not wrong_places(compare(first, second)), subject
+        for a, b in combinations(sorted(second.alignments), 2):
+            alignments = second.alignments | {
+                a: replace(second.alignments[b], sensor=second.alignments[a].sensor),
+                b: replace(second.alignments[a], sensor=second.alignments[b].sensor),
+            }
+            found = {f.segments for f in wrong_places(compare(first, replace(second, alignments=alignments)))}
+            assert found <= {(a, b)}
+            told += len(found)
+    assert told > 15, "of 84; most of these sensors hang alike"
+
+
+def again(subject: int, n: int) -> Calibration:
+    """Calibrate with a person's n-th upright and forward bend."""
+    session = sitting.load(subject)
+    upright, bend = ([t for t in session.trials if t.posture == p][n] for p in ("upright", "forward_bend"))
+    return calibrate(parts(session, upright), parts(session, bend), calibration_id=f"c{n}", made_us=n)

@@ -10,19 +10,18 @@ import sitting_recordings as sitting
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+from watched_days import KNOWN, WORN, day, moments
 
 from analytics.motion.moments import Moments
 from analytics.wearing.calibration import calibrate
 from analytics.wearing.doubts import Cause, Standing
 from analytics.wearing.recheck import Recheck, RecheckVerdict, recheck
-from analytics.wearing.validity import BLOCK, Validity
+from analytics.wearing.validity import Validity
 from poise.calibration import Calibration
 from poise.samples import ImuBatch
 
 Parts = dict[str, list[ImuBatch]]
-WORN = ("c7", "head", "lumbar", "scapula_left", "scapula_right", "t4")
 SWAP = {"c7": "lumbar", "lumbar": "c7"}
-KNOWN = posed.calibration(segments=WORN)
 
 
 def still(degrees: dict[str, float], mounts: dict[str, Rotation] | None = None) -> Parts:
@@ -40,6 +39,7 @@ def test_nothing_moved_is_confirmed_under_a_new_name() -> None:
     assert found.calibration is not None
     assert (found.calibration.id, found.calibration.alignments) == ("c-2", KNOWN.alignments)
     assert KNOWN.id in found.calibration.reasons[0]
+    assert (KNOWN.renews, found.calibration.renews) == ("", KNOWN.id)
 
 
 @settings(max_examples=5, deadline=None)
@@ -119,31 +119,6 @@ def test_real_people_who_sit_tall_again_are_confirmed_and_a_slouch_is_not(subjec
     crossed = {SWAP.get(s, s): b for s, b in parts(later[0]).items()}
     renamed = {s: [replace(x, segment=s, sensor=f"wit-{s}") for x in b] for s, b in crossed.items()}
     assert set(look(renamed, known).slipped) == {"c7", "lumbar"}
-
-
-def moments(sagittal: np.ndarray, frontal: np.ndarray) -> tuple[Moments, np.ndarray, np.ndarray]:
-    """Return moments of WORN with these angles, degrees (n, m); NaN unseen."""
-    sagittal, frontal = np.radians(sagittal), np.radians(frontal)
-    up = np.stack(
-        [-np.sin(sagittal) * np.cos(frontal), np.sin(frontal), np.cos(sagittal) * np.cos(frontal)], axis=-1
-    )
-    calm = np.full(sagittal.shape, 0.01)
-    q = np.full((*sagittal.shape, 4), 0.5)
-    frames = posed.START_US // 100_000 // BLOCK * BLOCK + np.arange(len(sagittal))
-    return Moments(frames, WORN, q, up, calm, calm + 9.8, calm), sagittal, frontal
-
-
-def day(minutes: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Return postures in turns, degrees: upright, forward head, slouch, looking down, side bend."""
-    rng = np.random.default_rng(seed)
-    poses = np.zeros((5, len(WORN)))
-    poses[1, 0], poses[2] = 18, (22, 8, 3, 26, 26, 26)
-    poses[3, 1], poses[4] = 40, 0
-    order = rng.integers(0, 5, round(minutes / 1.5) + 1)
-    at = np.repeat(order, 900)[: round(minutes * 600)]
-    side = np.where((at == 4)[:, None], np.array([28, 26, 11, 29, 29, 29]), 0)
-    noise = rng.normal(0, 1.0, (2, len(at), len(WORN)))
-    return poses[at] + noise[0], side + noise[1]
 
 
 def watched(sagittal: np.ndarray, frontal: np.ndarray, chunks: list[int] | None = None) -> Validity:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from worn_days import START_US, activities, moments, on_table, part, share, wearer
 
-from analytics.wearing.worn import BLOCK, WearWatch
+from analytics.wearing.worn import BLOCK, SETTLES, WearWatch
 from device.wearer import Wearer, parse_script
 from poise.results import GRID_US, Activity
 from poise.samples import SampleMessage
@@ -87,3 +87,21 @@ def test_any_chunking_and_new_sensors_give_the_same():
     assert not rest[:, 0].any()
     assert rest[:, 1].all()
     assert alone.taken_off()[0].since_us % (BLOCK * GRID_US) == 0
+
+
+def test_what_lay_on_the_table_when_a_run_ended_lies_there_in_the_next_until_it_moves():
+    whole, _ = mixed(700.0)
+    first = WearWatch()
+    first.update(part(whole, 0, 6500))
+    (off,) = first.not_worn()
+    assert off.segment == "c7"
+    next_run = WearWatch(off=first.not_worn())
+    assert next_run.not_worn() == (off,)
+    column = whole.segments.index("c7")
+    assert not next_run.update(part(whole, 0, 1500))[:, column].any(), "also while the filter settles"
+    assert next_run.taken_off() == next_run.not_worn() == (off,)
+    assert WearWatch(off=first.not_worn()).update(part(whole, 0, 1500))[:, 1 - column].all()
+    put_on = part(whole, 4000, 5500)
+    put_on.up[:, column], put_on.rate[:, column] = put_on.up[:, 1 - column], put_on.rate[:, 1 - column]
+    worn = WearWatch(off=first.not_worn()).update(put_on)
+    assert worn[SETTLES * BLOCK + 2 * BLOCK :].all()

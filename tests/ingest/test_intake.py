@@ -4,14 +4,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_helpers import START_US, WEARER, Shelf, calibration, day, message
 
 from analytics.pipeline import Pipeline
+from analytics.wearing.doubts import Cause
+from ingest import schema
 from ingest.broker import Received
 from ingest.sqlite import Database, reading
+from ingest.trusted import unpack
 from poise import notices
 from poise.errors import ConfigurationError, StoreUnavailableError
 from poise.notices import CalibrationNotice, SensorStatus
@@ -79,6 +83,83 @@ def test_a_restart_anywhere_changes_no_bit_of_what_is_concluded(tmp_path: Path) 
     ]
     assert len(conclusions(whole)["episodes"]) > 1
     whole.database.close()
+
+
+def laid_down(m: SampleMessage) -> SampleMessage:
+    """The same with every sensor on a table, its z up."""
+    return replace(m, batches=tuple(replace(b, acc=np.roll(b.acc, 2, axis=1)) for b in m.batches))
+
+
+def worn_and_laid_down(start: int, flat: int, worn: int) -> list[SampleMessage]:
+    lying = [laid_down(message(start + i, sequence=start + i)) for i in range(flat)]
+    return [*lying, *(message(i, lean=i % 2, sequence=i) for i in range(start + flat, start + flat + worn))]
+
+
+def test_what_has_ended_stays_ended_over_gaps_and_restarts_anywhere(tmp_path: Path) -> None:
+    stream = [
+        calibrated(),
+        *samples(worn_and_laid_down(0, 190, 20)),
+        *samples(replace(m, sequence=1000 + i) for i, m in enumerate([*day(15, 220), *day(10, 40_000)])),
+        calibrated(40_020, "k2"),
+        *samples(replace(m, sequence=2000 + i) for i, m in enumerate(day(20, 40_010))),
+    ]
+
+    def known(shelf: Shelf) -> list[tuple[object, ...]]:
+        runs = shelf.rows("SELECT reason, calibration, from_us, trust FROM runs ORDER BY id")
+        return [*runs, *shelf.rows("SELECT id, trust FROM calibrations ORDER BY id")]
+
+    whole = Shelf(tmp_path / "whole.db")
+    take_all(whole, stream)
+    for cut in (100, 198, 209, 215, 228, 238):
+        shelf = Shelf(tmp_path / f"cut{cut}.db")
+        take_all(shelf, stream[:cut])
+        shelf.database.close()  # all that is in memory is gone
+        again = Shelf(shelf.path)
+        take_all(again, stream[cut:])
+        assert (known(again), conclusions(again)) == (known(whole), conclusions(whole))
+        again.database.close()
+    causes = [[d.cause for d in unpack(trust).doubts] for *_, trust in known(whole)]  # type: ignore[arg-type]
+    back = [Cause.PUT_BACK] * 4
+    assert causes == [[], back, back, [], [*back, Cause.AWAY], []]
+    judged = whole.rows(
+        "SELECT min(t_s), max(t_s), calibration FROM seconds JOIN judgements ON id = judgement GROUP BY 3"
+    )
+    assert [row[2] for row in judged] == ["k1", "k2"]
+    assert judged[0][1] < START_US // 1_000_000 + 200, "no angle since it was put back"  # type: ignore[operator]
+    whole.database.close()
+
+
+def test_what_late_samples_find_ends_the_calibration_of_the_live_run(shelf: Shelf) -> None:
+    late = samples(worn_and_laid_down(0, 190, 20))
+    take_all(
+        shelf,
+        [calibrated(), *samples(replace(m, sequence=500 + i) for i, m in enumerate(day(10, 300))), *late],
+    )
+    assert shelf.rows("SELECT late, reason FROM runs ORDER BY id") == [(0, "start"), (1, "start")]
+    shelf.database.close()
+    again = Shelf(shelf.path)
+    take_all(again, samples(replace(m, sequence=1000 + i) for i, m in enumerate(day(10, 310))))
+    runs = again.rows("SELECT late, reason, from_us FROM runs ORDER BY id")
+    assert runs[2:] == [(0, "doubt", START_US + 310_000_000)]
+    assert again.rows("SELECT max(t_s) FROM seconds") == [(START_US // 1_000_000 + 309,)]
+    again.database.close()
+
+
+def test_a_database_of_the_version_before_is_brought_up_and_its_open_run_goes_on(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "poise.db")
+    columns = [shelf.rows(f"PRAGMA table_info({table})") for table in ("runs", "calibrations")]
+    take_all(shelf, [calibrated(), *samples(day(20))])
+    with shelf.database.transaction() as c:
+        c.execute("ALTER TABLE runs DROP COLUMN trust")
+        c.execute("ALTER TABLE calibrations DROP COLUMN trust")
+        c.execute("PRAGMA user_version = 1")
+    shelf.database.close()
+    again = Shelf(shelf.path)
+    assert [again.rows(f"PRAGMA table_info({table})") for table in ("runs", "calibrations")] == columns
+    assert again.rows("PRAGMA user_version") == [(schema.VERSION,)]
+    take_all(again, samples(day(40)))
+    assert again.rows("SELECT reason, calibration FROM runs") == [("start", "k1")]
+    again.database.close()
 
 
 def test_a_message_that_comes_again_is_confirmed_but_not_counted_again(shelf: Shelf) -> None:

@@ -8,7 +8,6 @@ from ingest_helpers import START_US, WEARER, Shelf, calibration, message
 
 from analytics.conclusions import Conclusions
 from analytics.wearing import doubts
-from analytics.wearing.doubts import Doubt
 from analytics.wearing.worn import TakenOff
 from ingest.broker import Received
 from ingest.telling import Advice, live_notice
@@ -28,9 +27,9 @@ def frames(run_us: int, *did: Activity) -> PostureFrames:
     return PostureFrames(run_us, "k1", ("c7",), t_us, np.zeros((n, 1)), np.zeros((n, 1)), (), held, activity)
 
 
-def concluded(run_us: int, *found: Doubt, off: tuple[str, ...] = ()) -> Conclusions:
+def concluded(run_us: int, off: tuple[str, ...] = ()) -> Conclusions:
     part = (frames(run_us, Activity.SITTING),)
-    return Conclusions(part, doubts=found, taken_off=tuple(TakenOff(name, 0) for name in off))
+    return Conclusions(part, taken_off=tuple(TakenOff(name, 0) for name in off))
 
 
 def tell(shelf: Shelf, first: int, last: int, *, flat: bool = False) -> Live:
@@ -48,8 +47,9 @@ def _laid(batch: ImuBatch) -> ImuBatch:
     return replace(batch, acc=np.roll(batch.acc, 2, axis=1))
 
 
-def calibrate(shelf: Shelf, second: float, name: str) -> None:
-    notice = notices.encode(CalibrationNotice(calibration=calibration(second, name)))
+def calibrate(shelf: Shelf, second: float, name: str, renews: str = "") -> None:
+    made = replace(calibration(second, name), renews=renews)
+    notice = notices.encode(CalibrationNotice(calibration=made))
     shelf.intake.take([Received(WEARER.topic(Leaf.CALIBRATION), notice, 1, True, 1, 1)])
 
 
@@ -68,27 +68,68 @@ def test_sensors_on_a_table_and_put_back_are_told_until_a_new_calibration(tmp_pa
     shelf.database.close()  # all that is in memory is gone
     again = Shelf(shelf.path)
     assert tell(again, 215, 216).advice == back.advice
-    calibrate(again, 216, "k2")
-    renewed = tell(again, 216, 220)
-    assert (renewed.calibration, renewed.advice) == ("k2", [])
+    calibrate(again, 270, "k1b", renews="k1")  # by a gateway that knows nothing of it
+    calibrate(again, 290, "k2")
+    after_a_gap = tell(again, 250, 260)
+    assert (after_a_gap.run_us, after_a_gap.advice) == (START_US + 250_000_000, back.advice)
+    assert {angle for column in after_a_gap.sagittal for angle in column} == {None}
+    rechecked = tell(again, 270, 275)
+    assert (rechecked.calibration, rechecked.advice) == ("k1b", back.advice)
+    assert {angle for column in rechecked.sagittal for angle in column} == {None}
+    calibrated = tell(again, 290, 295)
+    assert (calibrated.calibration, calibrated.advice) == ("k2", [])
     again.database.close()
 
 
-def test_a_doubt_holds_until_its_run_ends_and_the_greater_need_goes_first() -> None:
+def test_another_morning_the_calibration_of_yesterday_has_ended_and_that_is_told(tmp_path: Path) -> None:
+    shelf, morning = Shelf(tmp_path / "poise.db"), 9 * 3600
+    calibrate(shelf, -10, "k1")
+    assert tell(shelf, 0, 20).advice == []
+    told = tell(shelf, morning, morning + 10)
+    assert [line[:17] for line in told.advice] == ["The sensors sent "]
+    assert {angle for column in told.sagittal for angle in column} == {None}
+    shelf.database.close()
+    again = Shelf(shelf.path)
+    assert tell(again, morning + 60, morning + 70).advice == told.advice
+    again.database.close()
+
+
+def test_a_clock_that_was_set_back_is_told_at_once(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "poise.db")
+    calibrate(shelf, -10, "k1")
+    tell(shelf, 1000, 1020)
+    late = [message(i, sequence=i) for i in range(800, 820)]
+    back = [message(i, sequence=2000 + i) for i in range(500, 520)]
+    topic, told = WEARER.topic(Leaf.SAMPLES), []
+    for messages in (late, back):
+        received = [Received(topic, encode_samples(m), 1, False, 1, 1) for m in messages]
+        told.append(shelf.intake.take(received).live.get(WEARER))
+    assert told[0] is None
+    assert told[1] is not None
+    assert told[1].t_us[0] < START_US + 520_000_000
+    assert [line[:23] for line in told[1].advice] == ["The clock has gone back"]
+    assert shelf.rows("SELECT late, reason FROM runs ORDER BY id") == [
+        (0, "start"),
+        (1, "start"),
+        (1, "clock"),
+    ]
+    assert tell(shelf, 1030, 1040).advice == told[1].advice
+    shelf.database.close()
+
+
+def test_a_doubt_holds_while_it_is_known_and_the_greater_need_goes_first() -> None:
     advice, slipped = Advice(), doubts.slipped("c7", 22, aside=False, t_us=9)
-    advice.note(concluded(5, slipped))
-    advice.note(concluded(5))
-    advice.note(Conclusions(remarks=(("late", 1),)))
+    advice.note(concluded(5), [slipped])
+    advice.note(Conclusions(remarks=(("late", 1),)), [slipped])
     assert advice.sentences == [slipped.sentence]
     back = doubts.put_back("t4", 10)
-    advice.note(concluded(5, back, off=("head",)))
+    advice.note(concluded(5, off=("head",)), [slipped, back])
     assert advice.sentences == [TakenOff("head", 0).sentence, back.sentence]
-    advice.note(concluded(5, off=("t4",)))
+    advice.note(Conclusions(), [slipped, back])
+    assert advice.sentences == [TakenOff("head", 0).sentence, back.sentence]
+    advice.note(concluded(5, off=("t4",)), [slipped, back])
     assert advice.sentences == [TakenOff("t4", 0).sentence, slipped.sentence]
-    later = doubts.off("c7", 60, 12)
-    advice.note(Conclusions((*concluded(5).frames, *concluded(11).frames), doubts=(back, later)))
-    assert advice.sentences == [later.sentence]
-    advice.note(Results((frames(20, Activity.UNKNOWN),)))
+    advice.note(Results((frames(20, Activity.UNKNOWN),)), [])
     assert advice.sentences == []
 
 

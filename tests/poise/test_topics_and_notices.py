@@ -69,6 +69,12 @@ def test_a_live_notice_from_before_activity_and_advice_is_still_read() -> None:
     assert (old.activity, old.advice, old.t_us) == ("", [], LIVE.t_us)
 
 
+def test_a_calibration_notice_from_before_re_checks_were_named_is_still_read() -> None:
+    fields = msgspec.json.decode(notices.encode(SAMPLES[-1]))
+    assert fields["calibration"].pop("renews") == ""
+    assert notices.decode(msgspec.json.encode(fields), notices.CalibrationNotice) == SAMPLES[-1]
+
+
 @given(st.binary(max_size=80))
 def test_nonsense_raises_only_a_wire_error(payload: bytes) -> None:
     with pytest.raises(WireError):
