@@ -9,7 +9,7 @@ from typing import Final
 
 from device.clock import Moment
 from device.track import SECOND_US, LastSample, Track
-from device.vendors import Vendor
+from device.vendors.base import Notification, Vendor
 from poise.samples import Gap, ImuBatch, SampleMessage
 
 SLOT_US: Final = 100_000
@@ -40,7 +40,7 @@ class Assembler:
         self.calibration = ""
         self._session, self._origin = session, origin
         self._last = dict(last or {})
-        self._waiting: dict[str, tuple[list[bytes], list[Moment]]] = {}
+        self._waiting: dict[str, tuple[list[Notification | None], list[Moment]]] = {}
         self._slot_end = 0
         self._offset_us = 0
         self._cut_us = 0
@@ -51,8 +51,15 @@ class Assembler:
             self.tracks[sensor] = Track(sensor, segment, vendor, self._last.get(sensor))
         return self.tracks[sensor]
 
-    def push(self, sensor: str, notification: bytes, moment: Moment) -> None:
+    def linked(self, sensor: str, moment: Moment) -> None:
+        """Hear that a sensor's connection is a new one: what was sent meanwhile did not come."""
+        self._keep(sensor, None, moment)
+
+    def push(self, sensor: str, notification: Notification, moment: Moment) -> None:
         """Take one notification of an expected sensor; moments must not run backwards."""
+        self._keep(sensor, notification, moment)
+
+    def _keep(self, sensor: str, notification: Notification | None, moment: Moment) -> None:
         notifications, moments = self._waiting.setdefault(sensor, ([], []))
         notifications.append(notification)
         moments.append(moment)

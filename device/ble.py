@@ -13,15 +13,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from bleak import BleakClient, BleakScanner
+from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.exc import BleakBluetoothNotAvailableError, BleakError
 
 from device.clock import HostClock
-from device.link import Link, Receiver
+from device.link import Link, Receiver, Trouble
 from device.tasks import together
 from device.vendors import Vendor, vendor_of
+from device.vendors.base import Advertised, Notification, Write
 from poise.errors import ConfigurationError, DecodeError
 
 STALE_S: Final = 2.0
@@ -37,6 +39,7 @@ _CONNECT_S: Final = 15.0
 _GOODBYE_S: Final = 3.0
 _FIRST_PAUSE_S: Final = 0.3
 _LONGEST_PAUSE_S: Final = 15.0
+_FEWEST_SLOTS: Final = 5
 _log: Final = logging.getLogger(__name__)
 _FAILURES: Final = (BleakError, TimeoutError, OSError, EOFError)
 
@@ -118,32 +121,39 @@ class Bluetooth:
         """Scan once and connect what was found; True if any sensor came."""
         if self._complete():
             return False
-        for address, (device, name) in (await self._scan()).items():
+        for address, (device, vendor) in (await self._scan()).items():
             if address in self.links:
-                self.links[address].device = device
-                self.links[address].vendor = vendor_of(name) or self.links[address].vendor
+                self.links[address].device, self.links[address].vendor = device, vendor
         came = False
         for link in self._missing():
             if link.device is not None and link.vendor is not None:
                 gone = asyncio.Event()
                 client = await self._connect(link, link.vendor, gone)
                 link.device = None
+                link.trouble = "" if client else self._refusal()
                 if client is not None:
                     watch = self._watch(link, client, link.vendor, gone)
                     watchers.create_task(watch, name=f"sensor {link.sensor}")
                     came = True
+            else:
+                link.trouble = Trouble.NOT_SEEN
         return came
 
-    async def _scan(self) -> dict[str, tuple[BLEDevice, str]]:
+    def _refusal(self) -> Trouble:
+        """Adapters have five to seven connections; running out of them looks like a sensor that refuses."""
+        connected = sum(link.busy for link in self.links.values())
+        return Trouble.NO_SLOT if connected >= _FEWEST_SLOTS else Trouble.REFUSED
+
+    async def _scan(self) -> dict[str, tuple[BLEDevice, Vendor]]:
         """Return sensors that are wanted and advertise now; ends soon after the first or all are seen."""
-        seen: dict[str, tuple[BLEDevice, str]] = {}
+        seen: dict[str, tuple[BLEDevice, Vendor]] = {}
         some, all_ = asyncio.Event(), asyncio.Event()
         wanted = {link.sensor for link in self._missing()}
 
         def heard(device: BLEDevice, advertised: AdvertisementData) -> None:
-            name = advertised.local_name or device.name or ""
-            if (device.address in wanted or self._unassigned) and vendor_of(name) is not None:
-                seen[device.address] = (device, name)
+            vendor = vendor_of(advertisement(device, advertised))
+            if (device.address in wanted or self._unassigned) and vendor is not None:
+                seen[device.address] = (device, vendor)
                 some.set()
             if len(seen) >= len(wanted) + len(self._unassigned):
                 all_.set()
@@ -190,18 +200,20 @@ class Bluetooth:
         )
         self._receiver.found(link)
 
-        def notified(_characteristic: Any, value: bytearray) -> None:
+        def notified(characteristic: BleakGATTCharacteristic, value: bytearray) -> None:
             moment = self._clock.now()
             link.heard_s = asyncio.get_running_loop().time()
-            self._receiver.notified(link.sensor, bytes(value), moment)
+            self._receiver.notified(link.sensor, Notification(characteristic.uuid, bytes(value)), moment)
 
         try:
             async with asyncio.timeout(2 * _CONNECT_S):
                 await client.connect()
-                await client.start_notify(vendor.samples_uuid, notified)
-                for write in vendor.start:
-                    await client.write_gatt_char(write.uuid, write.value, response=True)
-                link.firmware = vendor.firmware(bytes(await client.read_gatt_char(vendor.info_uuid)))
+                self._receiver.linked(link.sensor, self._clock.now())
+                for uuid in vendor.subscriptions:
+                    await client.start_notify(uuid, notified)
+                await _write_all(client, vendor.start)
+                if vendor.info_uuid:
+                    link.firmware = vendor.firmware(bytes(await client.read_gatt_char(vendor.info_uuid)))
         except BaseException as exc:
             await _hang_up(client)
             if not isinstance(exc, _FAILURES):
@@ -241,6 +253,10 @@ class Bluetooth:
             self._wake.set()
 
     async def _read_battery(self, link: Link, client: BleakClient, vendor: Vendor) -> None:
+        if vendor.battery_request is not None:
+            await _write_all(client, (vendor.battery_request,))
+        if not vendor.battery_uuid:
+            return
         value = bytes(await client.read_gatt_char(vendor.battery_uuid))
         with contextlib.suppress(DecodeError):
             link.battery_percent, link.charging = vendor.battery(value)
@@ -287,8 +303,18 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
 async def _stop(client: BleakClient, vendor: Vendor) -> None:
     with contextlib.suppress(*_FAILURES):
         async with asyncio.timeout(_GOODBYE_S):
-            for write in vendor.stop:
-                await client.write_gatt_char(write.uuid, write.value, response=True)
+            await _write_all(client, vendor.stop)
+
+
+async def _write_all(client: BleakClient, writes: Sequence[Write]) -> None:
+    for write in writes:
+        await client.write_gatt_char(write.uuid, write.value, response=write.response)
+
+
+def advertisement(device: BLEDevice, data: AdvertisementData) -> Advertised:
+    """Return what a device advertises, as `device.vendors` looks at it."""
+    services = frozenset(uuid.lower() for uuid in data.service_uuids)
+    return Advertised(data.local_name or device.name or "", services)
 
 
 async def _hang_up(client: BleakClient) -> None:

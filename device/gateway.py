@@ -18,6 +18,8 @@ from device.clock import HostClock, Moment, SystemClock
 from device.link import Link
 from device.spool import SPOOL_FULL, DiskSpool
 from device.tasks import together
+from device.track import Track
+from device.vendors.base import Notification
 from poise.errors import PoiseError
 from poise.notices import SensorStatus, encode
 from poise.ports import Announce
@@ -173,9 +175,13 @@ class Gateway:
         if link.vendor is not None:
             self._assembler.add(link.sensor, link.segment, link.vendor)
 
-    def notified(self, sensor: str, value: bytes, moment: Moment) -> None:
+    def linked(self, sensor: str, moment: Moment) -> None:
         """See `device.link.Receiver`."""
-        self._assembler.push(sensor, value, moment)
+        self._assembler.linked(sensor, moment)
+
+    def notified(self, sensor: str, notification: Notification, moment: Moment) -> None:
+        """See `device.link.Receiver`."""
+        self._assembler.push(sensor, notification, moment)
 
     def changed(self, link: Link) -> None:
         """See `device.link.Receiver`."""
@@ -261,7 +267,7 @@ class Gateway:
             since_us=link.since_us,
             last_us=track.newest_us if track else 0,
             rate_hz=link.vendor.rate_hz if link.vendor else 0.0,
-            battery_percent=link.battery_percent,
+            battery_percent=link.battery_percent if track is None else _battery(link, track),
             charging=link.charging,
             vendor=link.vendor.name if link.vendor else "",
             firmware=link.firmware,
@@ -270,3 +276,8 @@ class Gateway:
             missing=track.counts.missing if track else 0,
             origin=self._origin,
         )
+
+
+def _battery(link: Link, track: Track) -> int | None:
+    """Some sensors tell their charge when it is read, others among their samples."""
+    return track.battery_percent if track.battery_percent is not None else link.battery_percent

@@ -1,6 +1,6 @@
 """The words that every maker's file needs: what a sensor sends, what it is told, and what it is like.
 
-Pure: no input or output, no clock. `device.ble` moves the bytes, `device.track` gives the samples their times.
+Pure: no input or output, no clock. `device.ble` moves the bytes, `device.track` gives samples their times.
 """
 
 from collections.abc import Callable, Sequence
@@ -145,12 +145,16 @@ class Peripheral(Protocol):
         charging: likewise.
     """
 
-    advertised: Advertised
-    company: tuple[int, bytes] | None
-    endpoints: tuple[Endpoint, ...]
     measuring: bool
     battery_percent: int
     charging: bool
+
+    @property
+    def advertised(self) -> Advertised: ...  # noqa: D102 - documented above
+    @property
+    def company(self) -> tuple[int, bytes] | None: ...  # noqa: D102
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]: ...  # noqa: D102
 
     def read(self, uuid: str) -> bytes:
         """Return a readable characteristic's value."""
