@@ -17,6 +17,8 @@ WAIT_US: Final = 500_000
 """How long a second's message waits for a late sensor; what comes later leaves in the next message."""
 SILENT_US: Final = 2_000_000
 """A sensor silent for this long is not waited for."""
+KEPT_US: Final = 2_000_000
+"""Samples that are older than what has left already by this much were kept by their sensor."""
 _MAX_BATCHES: Final = 60  # the wire allows 64 in a message
 
 
@@ -121,12 +123,18 @@ class Assembler:
     def _message(self, end_us: int) -> list[SampleMessage]:
         batches: list[ImuBatch] = []
         gaps: list[Gap] = []
+        kept_us = self._cut_us - KEPT_US
         for track in self.tracks.values():
             more, missing = track.cut(end_us, self.calibration)
             batches += more
             gaps += missing
         self._cut_us = end_us
-        parts = [batches[i : i + _MAX_BATCHES] for i in range(0, len(batches), _MAX_BATCHES)]
+        # What a sensor kept over a break leaves by itself: ingest makes a run of its own of it.
+        kept = [batch for batch in batches if batch.t_us[-1] < kept_us]
+        live = [batch for batch in batches if batch.t_us[-1] >= kept_us]
+        parts = [
+            part[i : i + _MAX_BATCHES] for part in (kept, live) for i in range(0, len(part), _MAX_BATCHES)
+        ]
         return [
             SampleMessage(self._session, 0, tuple(part), tuple(gaps if i == 0 else ()), 0, self._origin)
             for i, part in enumerate(parts)

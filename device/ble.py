@@ -40,6 +40,7 @@ _GOODBYE_S: Final = 3.0
 _FIRST_PAUSE_S: Final = 0.3
 _LONGEST_PAUSE_S: Final = 15.0
 _FEWEST_SLOTS: Final = 5
+_RESUME_S: Final = 1.5
 _log: Final = logging.getLogger(__name__)
 _FAILURES: Final = (BleakError, TimeoutError, OSError, EOFError)
 
@@ -200,8 +201,12 @@ class Bluetooth:
         )
         self._receiver.found(link)
 
+        heard, asked = asyncio.Event(), vendor.decoder()
+
         def notified(characteristic: BleakGATTCharacteristic, value: bytearray) -> None:
             moment = self._clock.now()
+            if not heard.is_set() and len(asked.feed([Notification(characteristic.uuid, bytes(value))]).of):
+                heard.set()
             link.heard_s = asyncio.get_running_loop().time()
             self._receiver.notified(link.sensor, Notification(characteristic.uuid, bytes(value)), moment)
 
@@ -211,9 +216,8 @@ class Bluetooth:
                 self._receiver.linked(link.sensor, self._clock.now())
                 for uuid in vendor.subscriptions:
                     await client.start_notify(uuid, notified)
-                await _write_all(client, vendor.start)
-                if vendor.info_uuid:
-                    link.firmware = vendor.firmware(bytes(await client.read_gatt_char(vendor.info_uuid)))
+                await self._start(client, vendor, heard)
+                link.firmware = vendor.firmware(await _read(client, vendor.info_uuid))
         except BaseException as exc:
             await _hang_up(client)
             if not isinstance(exc, _FAILURES):
@@ -223,6 +227,15 @@ class Bluetooth:
         link.busy = True
         self._change(link, "connected")
         return client
+
+    async def _start(self, client: BleakClient, vendor: Vendor, heard: asyncio.Event) -> None:
+        """Begin the measurement; a sensor that kept samples and is at it already must not begin anew."""
+        if vendor.resume is not None:
+            await _write_all(client, vendor.resume)
+            await _within(_RESUME_S, heard)
+            if heard.is_set():
+                return
+        await _write_all(client, vendor.start)
 
     async def _watch(self, link: Link, client: BleakClient, vendor: Vendor, gone: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -255,9 +268,7 @@ class Bluetooth:
     async def _read_battery(self, link: Link, client: BleakClient, vendor: Vendor) -> None:
         if vendor.battery_request is not None:
             await _write_all(client, (vendor.battery_request,))
-        if not vendor.battery_uuid:
-            return
-        value = bytes(await client.read_gatt_char(vendor.battery_uuid))
+        value = await _read(client, vendor.battery_uuid)
         with contextlib.suppress(DecodeError):
             link.battery_percent, link.charging = vendor.battery(value)
             self._receiver.changed(link)
@@ -304,6 +315,13 @@ async def _stop(client: BleakClient, vendor: Vendor) -> None:
     with contextlib.suppress(*_FAILURES):
         async with asyncio.timeout(_GOODBYE_S):
             await _write_all(client, vendor.stop)
+
+
+async def _read(client: BleakClient, uuid: str) -> bytes:
+    """Return a characteristic's value, b"" where a sensor has none: no reason to do without its samples."""
+    if not uuid or client.services.get_characteristic(uuid) is None:
+        return b""
+    return bytes(await client.read_gatt_char(uuid))
 
 
 async def _write_all(client: BleakClient, writes: Sequence[Write]) -> None:

@@ -35,6 +35,7 @@ _SURE_BINS: Final = 3
 _SLEW: Final = 1e-3
 _SETTLE_US: Final = 8_000_000
 _STEP_US: Final = 500_000
+_KEPT_US: Final = 2_000_000
 _FREE_GAP_US: Final = 5_000_000
 
 
@@ -116,13 +117,17 @@ class SensorClock:
         steps: how often the mapping had to jump (the host's clock was set); each begins a new stretch.
     """
 
-    def __init__(self, ppm: float | None = None, *, limit_ppm: float = CRYSTAL_PPM) -> None:
+    def __init__(
+        self, ppm: float | None = None, *, limit_ppm: float = CRYSTAL_PPM, keeps: bool = False
+    ) -> None:
         """Begin without a mapping.
 
         Args:
             ppm: what an earlier stretch of the same sensor found.
             limit_ppm: how far the clock may be off.
+            keeps: the sensor may send what it kept over a break: such arrivals say nothing of the clock.
         """
+        self._keeps = keeps
         self._rough = rough = limit_ppm > CRYSTAL_PPM
         self.ppm = ppm
         self.steps = 0
@@ -181,12 +186,14 @@ class SensorClock:
         """Fit again at the turn of a second, and bend the mapping towards the fit."""
         if self._bin < 0:
             return False
+        if self._keeps and self._is_kept(self._best):
+            return False
         self._bins.append(self._best)
         self._forget_before_a_loss()
         target = self._target(list(self._bins))
         if self._line is None:
             # The first bin may be a sliver: wait until a whole second has shown a prompt arrival.
-            if len(self._bins) > 1:
+            if len(self._bins) > 1 and not (self._keeps and self._catches_up()):
                 self._line, self._fitted_offset_us = target, self._offset_us
             return False
         turn = number * _BIN_US
@@ -205,13 +212,29 @@ class SensorClock:
         self._line = Line(turn, here, target.rate + slew)
         return False
 
+    def _is_kept(self, best: tuple[int, int]) -> bool:
+        """Has even the promptest sample of a bin come far too late for a clock that is known?"""
+        return self._line is not None and self._lag_us(*best) > _KEPT_US
+
+    def _catches_up(self) -> bool:
+        """Does a sensor still send, faster than real time, what it kept? Then only the newest bins count."""
+        (_, before), (_, now) = list(self._bins)[-2:]
+        if before - now > _STEP_US:
+            self._bins = deque([self._bins[-1]], maxlen=self._bins.maxlen)
+            return True
+        return False
+
+    def _lag_us(self, tick: int, late: int) -> int:
+        """By how much a sample came later than the mapping expects."""
+        assert self._line is not None  # noqa: S101 - for the type checker
+        return tick + late - (self._line.at_one(tick) - self._fitted_offset_us)
+
     def _forget_before_a_loss(self) -> None:
         """Begin anew where arrivals of a sensor without clock lag for good: it lost samples unseen."""
         if not self._rough or self._line is None or len(self._bins) <= _SURE_BINS:
             return
         newest = list(self._bins)[-_SURE_BINS:]
-        due = (self._line.at_one(tick) - self._fitted_offset_us for tick, _ in newest)
-        if all(tick + late - at > _STEP_US for (tick, late), at in zip(newest, due, strict=True)):
+        if all(self._lag_us(*best) > _STEP_US for best in newest):
             self._bins = deque(newest, maxlen=_ROUGH_WINDOW)
 
     def _target(self, bins: list[tuple[int, int]]) -> Line:

@@ -19,6 +19,8 @@ LATENESS_US: Final = 250_000
 connection intervals of the longest kind that sensors use, and a busy host)."""
 SILENT_US: Final = 1_500_000
 """A sensor without a clock that was silent for longer has lost samples, unless they come in a burst."""
+KEPT_US: Final = 86_400_000_000
+"""A sensor with memory may send samples a day old."""
 _MEASURED_PPM: Final = 2_000.0
 """What is left of a sampling rate's error once it was measured (project decision)."""
 _BELIEF: Final = 1.5
@@ -91,6 +93,7 @@ class Stamped:
 
     def __init__(self, vendor: Vendor) -> None:
         self._wrap_us, self._ppm = vendor.wrap_us, _BELIEF * vendor.clock_ppm
+        self._kept_us = 0 if vendor.resume is None else KEPT_US
         self._nominal_us = 1e6 / vendor.rate_hz
         self._span, self._pairs = 0, 0
 
@@ -121,7 +124,7 @@ class Stamped:
             ahead %= self._wrap_us
         if not before.broken and abs(ahead - self.period_us) < self.period_us / 4:
             return TickRead(before.tick + ahead)
-        return read_tick(raw, before.tick, elapsed_us, self._wrap_us, self._ppm)
+        return read_tick(raw, before.tick, elapsed_us, self._wrap_us, self._ppm, self._kept_us)
 
     def _following(self, tick: int, raw: Int64s) -> Int64s:
         """Unwrap as many samples as follow each other without a gap, the first being `tick`."""

@@ -35,6 +35,7 @@ CREATE TABLE owed (
 """
 _MIGRATIONS: Final = {1: "ALTER TABLE owed ADD COLUMN spread INTEGER NOT NULL DEFAULT 0;"}
 """By the version that they start from."""
+_MINUTE_US: Final = 60_000_000
 SPOOL_FULL: Final = "spool full"
 
 
@@ -165,16 +166,20 @@ class DiskSpool:
         self._db.executescript("BEGIN IMMEDIATE; DELETE FROM owed WHERE 0; COMMIT;")
 
     def _make_room(self, db: sqlite3.Connection, added: int) -> None:
-        size = self._bytes + added
-        while size > self._max_bytes:
-            oldest = db.execute("SELECT row, session, sequence, payload FROM message ORDER BY row").fetchone()
-            row, session, sequence, payload = oldest
-            if db.execute("SELECT max(row) FROM message").fetchone()[0] == row:
-                break  # never the message that is being put
+        """Give up the oldest whole minutes: few long gaps say more than many short ones."""
+        size, minute = self._bytes + added, None
+        newest = db.execute("SELECT max(row) FROM message").fetchone()[0]
+        oldest = db.execute("SELECT row, session, sequence, payload FROM message ORDER BY row")
+        for row, session, sequence, payload in oldest if size > self._max_bytes else ():
+            message = decode_samples(payload)
+            mine = (message.first_us or 0) // _MINUTE_US
+            # Never the message that is being put.
+            if row == newest or (size <= self._max_bytes and mine != minute):
+                break
             db.execute("DELETE FROM message WHERE row = ?", (row,))
             db.execute("UPDATE session SET floor = ? WHERE session = ?", (sequence + 1, session))
-            _owe(db, _given_up(decode_samples(payload)))
-            size -= len(payload)
+            _owe(db, _given_up(message))
+            size, minute = size - len(payload), mine
             self.dropped += 1
         self._bytes = size
 

@@ -34,7 +34,12 @@ class TickRead:
 
 
 def read_tick(
-    raw: int, last_tick: int, elapsed_us: int, wrap_us: int = WRAP, ppm: float = BELIEVED_PPM
+    raw: int,
+    last_tick: int,
+    elapsed_us: int,
+    wrap_us: int = WRAP,
+    ppm: float = BELIEVED_PPM,
+    kept_us: int = 0,
 ) -> TickRead:
     """Unwrap a tick against the last one.
 
@@ -44,9 +49,10 @@ def read_tick(
         elapsed_us: host µs between the two arrivals.
         wrap_us: after how many µs raw ticks begin again, 0 for never.
         ppm: how far the sensor's clock may be off against the host's.
+        kept_us: for how long the sensor may have kept the sample before sending it; only without wraps.
     """
     if wrap_us == 0:
-        return _read_unwrapped(raw, raw - last_tick, elapsed_us, ppm)
+        return _read_unwrapped(raw, raw - last_tick, elapsed_us, ppm, kept_us)
     late_us = min(LATE_US, wrap_us // 4)
     ahead = (raw - last_tick) % wrap_us
     back = ahead - wrap_us if ahead else 0
@@ -60,10 +66,11 @@ def read_tick(
     return TickRead(last_tick + ahead, unsure_us=unsure * wrap_us)
 
 
-def _read_unwrapped(raw: int, ahead: int, elapsed_us: int, ppm: float) -> TickRead:
-    if -REPEAT_US < ahead <= 0 and abs(ahead - elapsed_us) < LATE_US:
+def _read_unwrapped(raw: int, ahead: int, elapsed_us: int, ppm: float, kept_us: int) -> TickRead:
+    if -REPEAT_US < ahead <= 0 and abs(ahead - elapsed_us) < LATE_US + kept_us:
         return TickRead(raw, repeated=True)
-    return TickRead(raw, restarted=not _plausible(ahead, elapsed_us, ppm))
+    kept = 0 < ahead <= elapsed_us <= ahead + kept_us
+    return TickRead(raw, restarted=not (kept or _plausible(ahead, elapsed_us, ppm)))
 
 
 def _plausible(ahead: int, elapsed_us: int, ppm: float) -> bool:

@@ -78,7 +78,7 @@ class Track:
     def __init__(self, sensor: str, segment: str, vendor: Vendor, last: LastSample | None) -> None:
         self.sensor, self.segment, self.vendor = sensor, segment, vendor
         self.counts = Counts()
-        self.clock = SensorClock(limit_ppm=vendor.clock_ppm)
+        self.clock = self._new_clock(None)
         self.newest_us = 0
         self.heard_us = 0
         self.battery_percent: int | None = None
@@ -142,12 +142,15 @@ class Track:
         if rows.restarted:
             self.counts.restarts += 1
             self.settle()
-            self.clock = SensorClock(self.clock.ppm, limit_ppm=self.vendor.clock_ppm)
+            self.clock = self._new_clock(self.clock.ppm)
         if rows.missing or rows.restarted or fresh:
             reason = "gateway restarted" if fresh else "sensor restarted" if rows.restarted else "radio"
             self._joins = False
             self._note(rows.missing, spread=rows.spread, estimated=rows.estimated, reason=reason)
         self._broken = False
+
+    def _new_clock(self, ppm: float | None) -> SensorClock:
+        return SensorClock(ppm, limit_ppm=self.vendor.clock_ppm, keeps=self.vendor.resume is not None)
 
     def _observe(self, rows: Rows, values: _Values, host_us: Int64s, utc_us: Int64s) -> None:
         """Let the clock see samples, and place them or hold them until it knows their time."""

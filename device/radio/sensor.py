@@ -22,7 +22,7 @@ from bumble.link import LocalLink
 
 from device.radio.central import end_link
 from device.vendors import Vendor
-from device.vendors.base import Endpoint, Notification, Peripheral, Samples
+from device.vendors.base import Endpoint, Keeping, Notification, Peripheral, Samples
 from poise.errors import DecodeError
 from poise.samples import Floats, Int64s
 
@@ -125,11 +125,15 @@ class VirtualSensor:
     async def run_to(self, index: int) -> None:
         """Let the sensor's clock reach sample `index`, and send what it passed if somebody listens."""
         start, self.ledger.produced = self.ledger.produced, max(index, self.ledger.produced)
-        if index <= start or not self.sending:
+        if index <= start or not (self.sending or isinstance(self.peripheral, Keeping)):
             return
         ticks, acc, gyr = self._source.samples_by_index(self.segment, start, index)
         ticks = np.asarray(ticks, np.int64)
-        waiting = [*self._kept, *zip(range(start, index), (ticks % (1 << 32)).tolist(), strict=True)]
+        numbered = list(zip(range(start, index), (ticks % (1 << 32)).tolist(), strict=True))
+        if not self.sending and isinstance(self.peripheral, Keeping):
+            self._kept += numbered[: self.peripheral.keep(Samples(ticks, acc, gyr))]
+            return
+        waiting = [*self._kept, *numbered]
         for notification, n in self.peripheral.send(Samples(ticks, acc, gyr)):
             if not await self._send(notification):
                 self._kept = []
@@ -230,7 +234,8 @@ class VirtualSensor:
 
     def _forget(self) -> None:
         self.peripheral.disconnected()
-        self._kept = []
+        if not isinstance(self.peripheral, Keeping):
+            self._kept = []
 
 
 def _advertised(peripheral: Peripheral) -> AdvertisingData:

@@ -6,7 +6,7 @@ Pure: no input or output, no clock. `device.ble` moves the bytes, `device.track`
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -182,6 +182,15 @@ class Peripheral(Protocol):
         ...
 
 
+@runtime_checkable
+class Keeping(Protocol):
+    """A `Peripheral` that goes on measuring without a link."""
+
+    def keep(self, samples: Samples) -> int:
+        """Measure without a link; return how many of the samples found room, the first ones."""
+        ...
+
+
 class Vendor(Protocol):
     """One maker's sensor, in the mode that Poise runs it in.
 
@@ -198,6 +207,8 @@ class Vendor(Protocol):
         battery_request: a command that makes it tell among its notifications, None without.
         info_uuid: the characteristic with the firmware's version, "" without.
         start: commands that begin the measurement, after subscribing.
+        resume: commands after a break, for a sensor that went on measuring without a link and sends what it
+            kept, oldest first; None for a sensor that does not.
         stop: commands that end it.
         blink: commands that make it show itself, () if it cannot.
         buzz: commands that make it vibrate for a moment, () if it cannot.
@@ -227,6 +238,8 @@ class Vendor(Protocol):
     def info_uuid(self) -> str: ...  # noqa: D102
     @property
     def start(self) -> tuple[Write, ...]: ...  # noqa: D102
+    @property
+    def resume(self) -> tuple[Write, ...] | None: ...  # noqa: D102
     @property
     def stop(self) -> tuple[Write, ...]: ...  # noqa: D102
     @property

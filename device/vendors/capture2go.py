@@ -91,6 +91,8 @@ class Capture2Go:
     battery_uuid = ""
     battery_request: Write | None = memory.ask_status()
     info_uuid = ""
+    resume: tuple[Write, ...] | None = (memory.ask_status(),)
+    """Nothing else: what was streamed meanwhile waits in its buffer, and `start` would clear it."""
     blink = (memory.command(Kind.SET_LED, _LED),)
     buzz = ()
 

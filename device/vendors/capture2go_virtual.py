@@ -112,17 +112,19 @@ class VirtualCapture2Go:
         at_once = encode(samples, Kind.FIXED_REAL_TIME) if self._real_time == memory.REAL_TIME_FULL else []
         return self._sent(at_once)
 
-    def keep(self, samples: Samples) -> None:
-        """Measure without a link: into the buffer while streaming, into the file while recording."""
+    def keep(self, samples: Samples) -> int:
+        """See `Keeping`: into the buffer while streaming, into the file while recording."""
         if len(samples):
             self._tick_us = int(samples.tick_us[-1])
         if self._state == memory.IDLE:
-            return
+            return 0
+        before = self._queue.samples
         for found in self._made(samples):
             if self._state == memory.STREAMING and self._queue.bytes < BUFFER_BYTES:
                 self._queue.put(found)
             elif self._state == memory.RECORDING:
                 self._record(frame(*found))
+        return self._queue.samples - before
 
     def disconnected(self) -> None:
         """See `Peripheral`; the sensor goes on with what it was told, and only stops reading a file."""

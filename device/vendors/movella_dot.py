@@ -124,6 +124,7 @@ class MovellaDot:
     battery_request = None
     info_uuid = DEVICE_INFO
     start = (Write(DEVICE_CONTROL, control_for_rate(RATE_HZ)), Write(MEASUREMENT_CONTROL, START))
+    resume = None
     stop = (Write(MEASUREMENT_CONTROL, STOP),)
     blink = (Write(DEVICE_CONTROL, control_to_identify()),)
     buzz = ()

@@ -226,6 +226,7 @@ class OpenEarable:
     battery_request = None
     info_uuid = DEVICE_FIRMWARE
     start = (Write(SENSOR_CONFIG, START),)
+    resume = None
     stop = (Write(SENSOR_CONFIG, STOP), Write(LED_MODE, _LED_STATE))
     blink = (Write(LED_MODE, _LED_CUSTOM), Write(LED_COLOUR, _WHITE))
     """White until stopped: the firmware has no colour for a moment."""
