@@ -128,7 +128,7 @@ class Thingy52:
     rate_hz = float(RATE_HZ)
     timing = Timing.NONE
     wrap_us = 0
-    clock_ppm = 10_000.0
+    clock_ppm = 30_000.0
     subscriptions = (RAW,)
     battery_uuid = BATTERY_LEVEL
     battery_request = None

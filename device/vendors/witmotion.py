@@ -141,12 +141,15 @@ class WitDecoder:
                 samples = [frame for frame in found if frame.startswith(SAMPLE)]
                 frames += samples
                 of += [place] * len(samples)
-                told = [battery_percent(frame) for frame in found]
-                percent = next((one for one in reversed(told) if one is not None), percent)
+                for frame in found:
+                    told = battery_percent(frame)
+                    percent = percent if told is None else told
         return Decoded(decode(frames), np.array(of, np.int64), damaged, percent)
 
     def _frames(self, value: bytes) -> tuple[list[bytes], int]:
         """Cut off the frames that this notification completes, and count the stretches between them."""
+        if not self._rest and len(value) == FRAME_BYTES and value[:2] in (SAMPLE, ANSWER):
+            return [value], 0  # as nearly always
         stream, at, frames, damaged, lost = self._rest + value, 0, [], 0, False
         while at < len(stream):
             if _may_begin(stream, at) and len(stream) - at < FRAME_BYTES:
