@@ -7,11 +7,25 @@ put an instance into `VENDORS`; nothing else in the gateway knows any maker's na
 from typing import Final
 
 from device.vendors.base import Advertised, Vendor
+from device.vendors.capture2go import Capture2Go
+from device.vendors.esense import ESense
 from device.vendors.movella_dot import MovellaDot
+from device.vendors.open_profile import OpenProfile
+from device.vendors.openearable import OpenEarable
+from device.vendors.thingy52 import Thingy52
+from device.vendors.witmotion import WitMotion
 
 __all__ = ["VENDORS", "Vendor", "vendor_named", "vendor_of"]
 
-VENDORS: Final[tuple[Vendor, ...]] = (MovellaDot(),)
+VENDORS: Final[tuple[Vendor, ...]] = (
+    OpenProfile(),
+    MovellaDot(),
+    WitMotion(),
+    Thingy52(),
+    Capture2Go(),
+    OpenEarable(),
+    ESense(),
+)
 
 
 def vendor_of(advertised: Advertised) -> Vendor | None:

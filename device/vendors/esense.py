@@ -151,6 +151,7 @@ class ESense:
     battery_request = None
     info_uuid = ""
     start = (Write(CONFIG, POISE_CONFIG), Write(SAMPLING, sampling(RATE_HZ)))
+    resume = None
     stop = (Write(SAMPLING, sampling(0)),)
     blink = ()
     buzz = ()

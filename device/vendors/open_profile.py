@@ -231,6 +231,7 @@ class OpenProfile:
     battery_request = None
     info_uuid = FIRMWARE_REVISION
     start = (Write(CONTROL, START),)
+    resume = None
     stop = (Write(CONTROL, STOP),)
     blink = (Write(CONTROL, BLINK),)
     buzz = (Write(CONTROL, BUZZ),)

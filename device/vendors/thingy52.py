@@ -134,6 +134,7 @@ class Thingy52:
     battery_request = None
     info_uuid = FIRMWARE_VERSION
     start = (Write(MOTION_CONFIG, motion_config(RATE_HZ)),)
+    resume = None
     stop = ()
     blink = (Write(LED, BLINK),)
     buzz = ()

@@ -187,6 +187,7 @@ class WitMotion:
     battery_request = Write(WRITE, READ_BATTERY, response=False)
     info_uuid = ""
     start = (Write(WRITE, UNLOCK, response=False), Write(WRITE, SET_50_HZ, response=False))
+    resume = None
     stop = ()
     blink = ()
     buzz = ()
