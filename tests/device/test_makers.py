@@ -27,21 +27,21 @@ def test_makers_are_told_apart() -> None:
         assert vendor_of(Advertised(name)) is None
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_sensors_of_all_makers_at_once_with_a_break_each(tmp_path: Path) -> None:
     spool, names = DiskSpool(tmp_path / "spool.db"), list(BY_NAME)
     async with RadioRoom(Counted(), names, vendors=BY_NAME) as room, room.central() as backend:
         gateway = Gateway(Wearer("p1"), room.worn, spool, Announced(), backend=backend)
         links = gateway.links.values()
         async with running(gateway):
-            await until(lambda: all(link.state == "streaming" for link in links), 30)
+            await until(lambda: all(link.state == "streaming" for link in links), 60)
             await asyncio.sleep(6)
             for i in range(len(names)):
                 await (room.drop(i) if i % 2 else room.vanish(i))
             await asyncio.sleep(1)
             for i in range(len(names)):
                 await room.reappear(i)
-            await until(lambda: all(link.state == "streaming" for link in links), 40)
+            await until(lambda: all(link.state == "streaming" for link in links), 60)
             await asyncio.sleep(4)
         ledgers = {segment: room.ledgers()[address] for address, segment in room.worn.items()}
     found = fates(spooled(spool))
