@@ -12,7 +12,7 @@ from device.track import SECOND_US, LastSample, Track
 from device.vendors.base import Notification, Vendor
 from poise.samples import Gap, ImuBatch, SampleMessage
 
-SLOT_US: Final = 100_000
+SLOT_US: Final = 50_000
 WAIT_US: Final = 500_000
 """How long a second's message waits for a late sensor; what comes later leaves in the next message."""
 SILENT_US: Final = 2_000_000
@@ -28,6 +28,7 @@ class Assembler:
     Attributes:
         tracks: the sensors, by identity.
         calibration: id of the calibration to write on the batches from now on, "" for none.
+        watched: somebody asks for `fresh` samples; to be set before sensors are added.
     """
 
     def __init__(self, session: str, *, origin: str = "worn", last: Mapping[str, LastSample] | None = None):
@@ -40,6 +41,7 @@ class Assembler:
         """
         self.tracks: dict[str, Track] = {}
         self.calibration = ""
+        self.watched = False
         self._session, self._origin = session, origin
         self._last = dict(last or {})
         self._waiting: dict[str, tuple[list[Notification | None], list[Moment]]] = {}
@@ -51,6 +53,7 @@ class Assembler:
         """Expect a sensor; the same sensor again changes nothing."""
         if sensor not in self.tracks:
             self.tracks[sensor] = Track(sensor, segment, vendor, self._last.get(sensor))
+            self.tracks[sensor].watched = self.watched
         return self.tracks[sensor]
 
     def linked(self, sensor: str, moment: Moment) -> None:
@@ -79,6 +82,10 @@ class Assembler:
                 self._take_slot()
             messages += self._due()
         return messages
+
+    def fresh(self) -> list[ImuBatch]:
+        """Return the samples that got their times since the last call: a cue must not wait for a message."""
+        return [batch for track in self.tracks.values() for batch in track.fresh(self.calibration)]
 
     def finish(self, now: Moment) -> list[SampleMessage]:
         """Return everything that is left, the partial second too."""

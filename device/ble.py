@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from bleak import BleakClient, BleakScanner
@@ -37,6 +37,7 @@ _SCAN_S: Final = 5.0
 _LINGER_S: Final = 0.3
 _CONNECT_S: Final = 15.0
 _GOODBYE_S: Final = 3.0
+_COMMAND_S: Final = 1.0
 _FIRST_PAUSE_S: Final = 0.3
 _LONGEST_PAUSE_S: Final = 15.0
 _FEWEST_SLOTS: Final = 5
@@ -90,6 +91,7 @@ class Bluetooth:
         if isinstance(sensors, Mapping):
             for address, segment in sensors.items():
                 self._add(address, str(segment))
+        self._clients: dict[str, BleakClient] = {}
         self._wake = asyncio.Event()
         self._worked = False
 
@@ -111,6 +113,20 @@ class Bluetooth:
                 if self._wake.is_set():
                     pause_s = _FIRST_PAUSE_S
                     self._wake.clear()
+
+    async def command(self, choose: Callable[[Vendor], Sequence[Write]], sensor: str = "") -> int:
+        """Send a command to the connected sensors that know it, or to one; return how many took it."""
+        wanted = [link for link in self.links.values() if sensor in ("", link.sensor)]
+        taken = 0
+        for link in wanted:
+            client, writes = self._clients.get(link.sensor), choose(link.vendor) if link.vendor else ()
+            if client is None or not writes:
+                continue
+            with contextlib.suppress(*_FAILURES):
+                async with asyncio.timeout(_COMMAND_S):
+                    await _write_all(client, writes)
+                    taken += 1
+        return taken
 
     def _complete(self) -> bool:
         return not self._unassigned and not self._missing()
@@ -240,6 +256,7 @@ class Bluetooth:
     async def _watch(self, link: Link, client: BleakClient, vendor: Vendor, gone: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         began = next_battery = loop.time()
+        self._clients[link.sensor] = client
         try:
             while client.is_connected:
                 silent = loop.time() - max(link.heard_s, began)
@@ -260,6 +277,7 @@ class Bluetooth:
             raise
         finally:
             # At once, before any other attempt: BlueZ would double every notification (bleak issue 2002).
+            self._clients.pop(link.sensor, None)
             await _hang_up(client)
             link.busy = False
             self._change(link, "lost")

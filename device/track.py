@@ -40,6 +40,7 @@ class Counts:
     Attributes:
         received: samples taken in.
         missing: samples reported in gaps, estimates included.
+        spread: the true number lies within missing ± spread.
         repeated: dropped because their tick was not later than the last.
         damaged: notifications that do not follow the maker's layout.
         restarts: how often the sensor's clock began anew.
@@ -47,6 +48,7 @@ class Counts:
 
     received: int = 0
     missing: int = 0
+    spread: int = 0
     repeated: int = 0
     damaged: int = 0
     restarts: int = 0
@@ -73,6 +75,7 @@ class Track:
         newest_us: UTC µs of the newest sample that has a time, 0 before the first.
         heard_us: host µs of the newest notification, 0 before the first.
         battery_percent: as told among the samples, None for sensors that tell it otherwise.
+        watched: somebody asks for `fresh` samples.
     """
 
     def __init__(self, sensor: str, segment: str, vendor: Vendor, last: LastSample | None) -> None:
@@ -82,6 +85,8 @@ class Track:
         self.newest_us = 0
         self.heard_us = 0
         self.battery_percent: int | None = None
+        self.watched = False
+        self._fresh: list[Piece] = []
         self._decoder = vendor.decoder()
         self._reader = reader_for(vendor)
         self._tick = last.tick if last else None
@@ -181,6 +186,18 @@ class Track:
         """Return UTC µs of the oldest sample not handed over yet, None if there is none."""
         return int(self._pieces[0].t_us[0]) if self._pieces else None
 
+    def fresh(self, calibration: str) -> list[ImuBatch]:
+        """Return what has got its times since the last call, without waiting for its second to be over."""
+        batches: list[ImuBatch] = []
+        run: list[Piece] = []
+        for piece in self._fresh:
+            if run and not piece.joins:
+                batches.append(self._batch(run, calibration))
+                run = []
+            run.append(piece)
+        self._fresh = []
+        return [*batches, self._batch(run, calibration)] if run else batches
+
     def cut(self, before_us: int, calibration: str) -> tuple[list[ImuBatch], list[Gap]]:
         """Hand over all samples before a time: a batch for each unbroken stretch and each UTC second."""
         batches: list[ImuBatch] = []
@@ -206,6 +223,7 @@ class Track:
     def _note(self, count: int, *, spread: int, estimated: bool, reason: str) -> None:
         if count or spread:
             self.counts.missing += count
+            self.counts.spread += spread
             from_us = self._last_utc_us if self.heard_us == 0 else None
             self._missing = Missing(from_us, count, spread, estimated, reason)
 
@@ -231,7 +249,10 @@ class Track:
         if piece.joins and t_us[0] <= before:
             t_us = np.maximum(t_us, before + 1 + np.arange(len(t_us)))
         self.newest_us = int(t_us[-1])
-        self._pieces.append(replace(piece, t_us=t_us, missing=missing))
+        placed = replace(piece, t_us=t_us, missing=missing)
+        self._pieces.append(placed)
+        if self.watched:
+            self._fresh.append(placed)
 
     def _batch(self, run: Sequence[Piece], calibration: str) -> ImuBatch:
         t_us = np.concatenate([piece.t_us for piece in run])
