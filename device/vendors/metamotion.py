@@ -125,6 +125,11 @@ def decode(notifications: Sequence[bytes]) -> Vectors:
     for raw in notifications:
         if not _reads(raw):
             raise DecodeError(f"neither acceleration nor angular rate: {raw.hex()}")
+    return _vectors(notifications)
+
+
+def _vectors(notifications: Sequence[bytes]) -> Vectors:
+    """Read notifications that were looked at before."""
     rows = np.frombuffer(b"".join(notifications), _LAYOUT)
     is_acc = rows["register"] == _ACC
     # A float32 that is not a number stays one, and is flagged when it is quantised.
@@ -160,7 +165,7 @@ class MetaMotionDecoder:
         good = [i for i in told if _reads(notifications[i].value)]
         values = [*self._waiting, *(notifications[i].value for i in good)]
         of = np.array([-1] * len(self._waiting) + good, np.int64)
-        vectors = decode(values)
+        vectors = _vectors(values)
         # Each acceleration with something behind it is a sample, with an angular rate if it is that.
         first = np.flatnonzero(vectors.is_acc[:-1])
         paired = ~vectors.is_acc[first + 1]

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.vendors.base import Advertised, Decoded, G, Notification, Samples
@@ -348,6 +348,24 @@ def test_any_bytes_are_read_or_counted(values: list[tuple[str, bytes]]) -> None:
     decoded = VERITY.decoder().feed([Notification(*value) for value in values])
     assert decoded.damaged <= len(values)
     assert len(decoded.of) == len(decoded.samples)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_damaged_streams_give_the_same_in_any_portions(seed: int, portion: int) -> None:
+    sensor, notifications = started(VERITY)
+    notifications += [notification for notification, _ in sensor.send(wearing(1000, 52.0))]
+    rng = np.random.default_rng(seed)
+    for at in rng.integers(0, len(notifications), 8).tolist():
+        uuid, value = notifications[at]
+        broken = bytearray(value)
+        broken[rng.integers(len(broken))] ^= 1 << int(rng.integers(8))
+        notifications[at] = Notification(uuid, bytes(broken[: rng.integers(1, 2 * len(broken))]))
+    whole, parts = fed(VERITY, notifications, 10_000), fed(VERITY, notifications, portion)
+    np.testing.assert_array_equal(whole.samples.tick_us, parts.samples.tick_us)
+    np.testing.assert_array_equal(whole.samples.acc, parts.samples.acc)
+    np.testing.assert_array_equal(whole.samples.gyr, parts.samples.gyr)
+    assert (whole.of.tolist(), whole.damaged) == (parts.of.tolist(), parts.damaged)
 
 
 def test_settings_are_read_as_written() -> None:
