@@ -1,8 +1,8 @@
 """From sensor to cue at the gateway: how long after its delay a held posture is cued.
 
 Data: a simulated wearer with three virtual Movella DOT whose bytes go through real HCI, ATT and GATT; the
-gateway decodes, times, spools, judges and cues as at a desk, in real time. Cues come by threshold, 2 s after a
-posture began and again every 3 s, so that there are many.
+gateway decodes, times, spools, judges and cues as at a desk, in real time. Cues come by threshold, 2 s after
+a posture began and again every 3 s, so that there are many.
 
 Two delays, both to the moment at which the signal is given: from the moment at which the cue was due by the
 time of its samples (the figure, which the dwell is no part of), and, as rival, the same wearer's cues decided

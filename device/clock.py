@@ -21,7 +21,7 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from poise.samples import Int64s
+from poise.samples import Bools, Int64s
 
 CRYSTAL_PPM: Final = 200.0
 """How far the clock of a sensor with a crystal may be off; beyond it is a mere sampling rate."""
@@ -136,27 +136,35 @@ class SensorClock:
         self._first_slope_us = _ROUGH_FIRST_SLOPE_US if rough else _FIRST_SLOPE_US
         self._bins: deque[tuple[int, int]] = deque(maxlen=_ROUGH_WINDOW if rough else _WINDOW)
         self._bin = -1
-        self._best = (0, 0)
+        self._best: tuple[int, int] | None = None
+        self._any = np.iinfo(np.int64).max
         self._offset_us = 0
         self._fitted_offset_us = 0
         self._lost_us = 0
         self._last_tick = 0
         self._line: Line | None = None
 
-    def observe(self, ticks: Int64s, arrival_us: Int64s, offset_us: Int64s) -> list[Stretch]:
+    def observe(
+        self, ticks: Int64s, arrival_us: Int64s, offset_us: Int64s, prompt: Bools | None = None
+    ) -> list[Stretch]:
         """Take samples' ticks and arrivals; call in order, before asking for their times.
 
         Args:
             ticks: (n,) unwrapped µs of the sensor's clock, increasing.
             arrival_us: (n,) µs of the host's monotonic clock.
             offset_us: (n,) UTC minus the monotonic clock at that moment, µs.
+            prompt: (n,) the sample was sent as soon as it was taken: of several in one notification only the
+                last; None if all were.
 
         Returns:
             the mapping of all, a stretch for each second of ticks.
         """
         numbers, late = ticks // _BIN_US, arrival_us - ticks
         edges = [0, *(int(i) + 1 for i in np.flatnonzero(np.diff(numbers))), len(ticks)]
-        return [self._observe_bin(i, j, numbers, ticks, late, offset_us) for i, j in pairwise(edges)]
+        waited = np.zeros(len(ticks), np.bool_) if prompt is None else ~prompt
+        seen = np.where(waited, np.iinfo(np.int64).max, late)
+        self._any = min(self._any, int(late.min()))
+        return [self._observe_bin(i, j, numbers, ticks, seen, offset_us) for i, j in pairwise(edges)]
 
     def _observe_bin(
         self, i: int, j: int, numbers: Int64s, ticks: Int64s, late: Int64s, offset_us: Int64s
@@ -164,9 +172,9 @@ class SensorClock:
         stepped, self._lost_us = False, 0
         if int(numbers[i]) != self._bin:
             stepped = self._close_bin(int(ticks[i]), int(numbers[i]))
-            self._bin, self._best = int(numbers[i]), (int(ticks[i]), int(late[i]))
+            self._bin, self._best = int(numbers[i]), None
         least = i + int(np.argmin(late[i:j]))
-        if late[least] < self._best[1]:
+        if late[least] < (self._best[1] if self._best else np.iinfo(np.int64).max):
             self._best = (int(ticks[least]), int(late[least]))
         self._offset_us, self._last_tick = int(offset_us[j - 1]), int(ticks[j - 1])
         return Stretch(i, j, self._line, stepped, self._lost_us)
@@ -179,15 +187,16 @@ class SensorClock:
     def settle(self) -> Line:
         """Return the mapping even if less than a second was seen, as at the end of a session."""
         if self._line is None:
-            self._line = self._target([*self._bins, self._best])
+            newest = self._best or (self._last_tick, self._any)
+            self._line = self._target([*self._bins, newest])
         return self._line
 
     def _close_bin(self, tick: int, number: int) -> bool:
         """Fit again at the turn of a second, and bend the mapping towards the fit."""
         if self._bin < 0:
             return False
-        if self._keeps and self._is_kept(self._best):
-            return False
+        if self._best is None or (self._keeps and self._is_kept(self._best)):
+            return False  # nothing of that second was sent as soon as it was taken
         self._bins.append(self._best)
         self._forget_before_a_loss()
         target = self._target(list(self._bins))

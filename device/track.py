@@ -13,7 +13,7 @@ from device.clock import Line, Moment, SensorClock
 from device.pieces import Missing, Piece
 from device.reading import LATENESS_US, Before, Rows, reader_for
 from device.vendors.base import Notification, Samples, Timing, Vendor
-from poise.samples import Gap, ImuBatch, Int16s, Int64s, SampleFlag, quantise, regular_times
+from poise.samples import Bools, Gap, ImuBatch, Int16s, Int64s, SampleFlag, quantise, regular_times
 
 SECOND_US: Final = 1_000_000
 SNAP_US: Final = 100
@@ -118,6 +118,7 @@ class Track:
         host_us = np.array([moment.host_us for moment in moments], np.int64)[decoded.of]
         utc_us = np.array([moment.utc_us for moment in moments], np.int64)[decoded.of]
         values = _quantised(decoded.samples, self.vendor)
+        prompt = np.append(decoded.of[1:] != decoded.of[:-1], True)
         at = 0
         while at < len(host_us):
             rows = self._read(decoded.samples.tick_us, host_us, utc_us, at)
@@ -125,7 +126,7 @@ class Track:
             if n:
                 here = slice(rows.start, rows.start + n)
                 cut = values.rows(here.start, here.stop)
-                self._observe(rows, cut, host_us[here], utc_us[here])
+                self._observe(rows, cut, host_us[here], utc_us[here], prompt[here])
             at = rows.start + n
 
     def _read(self, ticks: Int64s, host_us: Int64s, utc_us: Int64s, at: int) -> Rows:
@@ -157,9 +158,9 @@ class Track:
     def _new_clock(self, ppm: float | None) -> SensorClock:
         return SensorClock(ppm, limit_ppm=self.vendor.clock_ppm, keeps=self.vendor.resume is not None)
 
-    def _observe(self, rows: Rows, values: _Values, host_us: Int64s, utc_us: Int64s) -> None:
+    def _observe(self, rows: Rows, values: _Values, host_us: Int64s, utc_us: Int64s, prompt: Bools) -> None:
         """Let the clock see samples, and place them or hold them until it knows their time."""
-        for stretch in self.clock.observe(rows.ticks, host_us, utc_us - host_us):
+        for stretch in self.clock.observe(rows.ticks, host_us, utc_us - host_us, prompt):
             i, j = stretch.start, stretch.stop
             if stretch.stepped:
                 self._joins = False

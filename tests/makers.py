@@ -10,18 +10,20 @@ from device.vendors import VENDORS
 from device.vendors.base import Timing, Vendor
 from poise.samples import Floats, Gap, ImuBatch, Int64s, SampleMessage
 
-ROUND = 4096
+ROUND = 1024
+STEP = 9.80665e-3
+"""m/s², a thousandth of g: every maker's bytes tell that apart."""
 START_US = 1_000_000_000
 BY_NAME: dict[str, Vendor] = {vendor.name: vendor for vendor in VENDORS}
 
 
 class Counted:
-    """Acceleration z counts the samples modulo 4096, in counts of the maker's scale; segments are makers."""
+    """Acceleration z and y count the samples, as two digits of base 1024; segments are makers."""
 
     def samples_by_index(self, segment: str, i0: int, i1: int) -> tuple[Int64s, Floats, Floats]:
         vendor, n, i = BY_NAME[segment], i1 - i0, np.arange(i0, i1)
         acc, gyr = np.zeros((n, 3)), np.zeros((n, 3))
-        acc[:, 2] = (i % ROUND) * vendor.scale.acc_nano * 1e-9
+        acc[:, 2], acc[:, 1] = i % ROUND * STEP, i // ROUND % ROUND * STEP
         gyr[:, 0] = 0.5
         return START_US + np.rint(i * 1e6 / vendor.rate_hz).astype(np.int64), acc, gyr
 
@@ -36,18 +38,18 @@ class Fate:
 
     @property
     def indexes(self) -> list[int]:
-        """The index of every sample stored, in the order of time; the count goes round within a minute."""
-        found: list[int] = []
-        for batch in sorted(self.batches, key=lambda b: int(b.t_us[0])):
-            for count in batch.acc[:, 2].tolist():
-                least = found[-1] + 1 if found else 0
-                found.append(least + (count - least) % ROUND)
+        """The index of every sample stored, oldest first."""
+        in_order = sorted(self.batches, key=lambda b: b.first_tick)
+        digits = np.rint(np.concatenate([b.acc_si for b in in_order]) / STEP).astype(int)
+        found: list[int] = (digits[:, 1] * ROUND + digits[:, 2]).tolist()
+        assert len(set(found)) == len(found), f"{self.vendor.name}: a sample is stored twice"
+        assert found == sorted(found), self.vendor.name
         return found
 
     def closes(self, ledger: Ledger) -> None:
         """Between the first and the last sample stored each is stored once or reported missing."""
         indexes, name = self.indexes, self.vendor.name
-        assert indexes[-1] <= ledger.last_index, f"{name}: a sample is stored twice"
+        assert indexes[-1] <= ledger.last_index, name
         assert ledger.first_index <= indexes[0], name
         missing = indexes[-1] - indexes[0] + 1 - len(indexes)
         reported, spread = sum(g.count for g in self.gaps), sum(g.spread for g in self.gaps)

@@ -9,9 +9,11 @@ from typing import Final
 from device.vendors.base import Advertised, Vendor
 from device.vendors.capture2go import Capture2Go
 from device.vendors.esense import ESense
+from device.vendors.metamotion import MetaMotion
 from device.vendors.movella_dot import MovellaDot
 from device.vendors.open_profile import OpenProfile
 from device.vendors.openearable import OpenEarable
+from device.vendors.polar import PolarH10, PolarVeritySense
 from device.vendors.thingy52 import Thingy52
 from device.vendors.witmotion import WitMotion
 
@@ -23,6 +25,9 @@ VENDORS: Final[tuple[Vendor, ...]] = (
     WitMotion(),
     Thingy52(),
     Capture2Go(),
+    MetaMotion(),
+    PolarVeritySense(),
+    PolarH10(),
     OpenEarable(),
     ESense(),
 )

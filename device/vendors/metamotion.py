@@ -192,6 +192,7 @@ class MetaMotion:
     battery_request = None
     info_uuid = FIRMWARE_REVISION
     start = commands(START)
+    resume = None
     stop = commands(STOP)
     blink = commands(BLINK)
     buzz = commands(BUZZ)

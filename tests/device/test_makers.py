@@ -48,11 +48,11 @@ async def test_sensors_of_all_makers_at_once_with_a_break_each(tmp_path: Path) -
     for name, fate in found.items():
         kinds = {(gap.reason, gap.estimated) for gap in fate.gaps}
         print(name, len(fate.indexes), ledgers[name], fate.gaps)
-        assert len(fate.indexes) > 300, name
+        assert len(fate.indexes) > 250, name
         fate.closes(ledgers[name])
         if fate.vendor.resume is None:
             assert kinds == {("radio", fate.vendor.timing is Timing.NONE)}, name
-        assert ledgers[name].last_index - fate.indexes[-1] <= 45, name
+        assert ledgers[name].last_index - fate.indexes[-1] <= 200, name
     firmware = {link.segment: link.firmware for link in links}
     assert firmware["movella_dot"] == "3.0.0"
     assert all(link.drops == 1 for link in links)

@@ -56,6 +56,7 @@ class PolarVeritySense(_Polar):
         Write(CONTROL, control.start(ACC, {RATE: [52], RESOLUTION: [16], RANGE: [8], CHANNELS: [3]})),
         Write(CONTROL, control.start(GYRO, {RATE: [52], RESOLUTION: [16], RANGE: [2000], CHANNELS: [3]})),
     )
+    resume = None
     stop = (Write(CONTROL, control.stop(ACC)), Write(CONTROL, control.stop(GYRO)))
 
     def recognises(self, advertised: Advertised) -> bool:
@@ -78,6 +79,7 @@ class PolarH10(_Polar):
     label = "Polar H10"
     rate_hz = 50.0
     start = (Write(CONTROL, control.start(ACC, {RATE: [50], RESOLUTION: [16], RANGE: [8]})),)
+    resume = None
     stop = (Write(CONTROL, control.stop(ACC)),)
 
     def recognises(self, advertised: Advertised) -> bool:
