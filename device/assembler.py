@@ -9,14 +9,16 @@ from typing import Final
 
 from device.clock import Moment
 from device.track import SECOND_US, LastSample, Track
-from device.vendors import Vendor
+from device.vendors.base import Notification, Vendor
 from poise.samples import Gap, ImuBatch, SampleMessage
 
-SLOT_US: Final = 100_000
+SLOT_US: Final = 50_000
 WAIT_US: Final = 500_000
 """How long a second's message waits for a late sensor; what comes later leaves in the next message."""
 SILENT_US: Final = 2_000_000
 """A sensor silent for this long is not waited for."""
+KEPT_US: Final = 2_000_000
+"""Samples that are older than what has left already by this much were kept by their sensor."""
 _MAX_BATCHES: Final = 60  # the wire allows 64 in a message
 
 
@@ -26,6 +28,7 @@ class Assembler:
     Attributes:
         tracks: the sensors, by identity.
         calibration: id of the calibration to write on the batches from now on, "" for none.
+        watched: somebody asks for `fresh` samples; to be set before sensors are added.
     """
 
     def __init__(self, session: str, *, origin: str = "worn", last: Mapping[str, LastSample] | None = None):
@@ -38,9 +41,10 @@ class Assembler:
         """
         self.tracks: dict[str, Track] = {}
         self.calibration = ""
+        self.watched = False
         self._session, self._origin = session, origin
         self._last = dict(last or {})
-        self._waiting: dict[str, tuple[list[bytes], list[Moment]]] = {}
+        self._waiting: dict[str, tuple[list[Notification | None], list[Moment]]] = {}
         self._slot_end = 0
         self._offset_us = 0
         self._cut_us = 0
@@ -49,10 +53,18 @@ class Assembler:
         """Expect a sensor; the same sensor again changes nothing."""
         if sensor not in self.tracks:
             self.tracks[sensor] = Track(sensor, segment, vendor, self._last.get(sensor))
+            self.tracks[sensor].watched = self.watched
         return self.tracks[sensor]
 
-    def push(self, sensor: str, notification: bytes, moment: Moment) -> None:
+    def linked(self, sensor: str, moment: Moment) -> None:
+        """Hear that a sensor's connection is a new one: what was sent meanwhile did not come."""
+        self._keep(sensor, None, moment)
+
+    def push(self, sensor: str, notification: Notification, moment: Moment) -> None:
         """Take one notification of an expected sensor; moments must not run backwards."""
+        self._keep(sensor, notification, moment)
+
+    def _keep(self, sensor: str, notification: Notification | None, moment: Moment) -> None:
         notifications, moments = self._waiting.setdefault(sensor, ([], []))
         notifications.append(notification)
         moments.append(moment)
@@ -70,6 +82,10 @@ class Assembler:
                 self._take_slot()
             messages += self._due()
         return messages
+
+    def fresh(self) -> list[ImuBatch]:
+        """Return the samples that got their times since the last call: a cue must not wait for a message."""
+        return [batch for track in self.tracks.values() for batch in track.fresh(self.calibration)]
 
     def finish(self, now: Moment) -> list[SampleMessage]:
         """Return everything that is left, the partial second too."""
@@ -114,12 +130,18 @@ class Assembler:
     def _message(self, end_us: int) -> list[SampleMessage]:
         batches: list[ImuBatch] = []
         gaps: list[Gap] = []
+        kept_us = self._cut_us - KEPT_US
         for track in self.tracks.values():
             more, missing = track.cut(end_us, self.calibration)
             batches += more
             gaps += missing
         self._cut_us = end_us
-        parts = [batches[i : i + _MAX_BATCHES] for i in range(0, len(batches), _MAX_BATCHES)]
+        # What a sensor kept over a break leaves by itself: ingest makes a run of its own of it.
+        kept = [batch for batch in batches if batch.t_us[-1] < kept_us]
+        live = [batch for batch in batches if batch.t_us[-1] >= kept_us]
+        parts = [
+            part[i : i + _MAX_BATCHES] for part in (kept, live) for i in range(0, len(part), _MAX_BATCHES)
+        ]
         return [
             SampleMessage(self._session, 0, tuple(part), tuple(gaps if i == 0 else ()), 0, self._origin)
             for i, part in enumerate(parts)

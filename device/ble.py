@@ -9,19 +9,21 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from bleak import BleakClient, BleakScanner
+from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.exc import BleakBluetoothNotAvailableError, BleakError
 
 from device.clock import HostClock
-from device.link import Link, Receiver
+from device.link import Link, Receiver, Trouble
 from device.tasks import together
 from device.vendors import Vendor, vendor_of
+from device.vendors.base import Advertised, Notification, Write
 from poise.errors import ConfigurationError, DecodeError
 
 STALE_S: Final = 2.0
@@ -35,8 +37,11 @@ _SCAN_S: Final = 5.0
 _LINGER_S: Final = 0.3
 _CONNECT_S: Final = 15.0
 _GOODBYE_S: Final = 3.0
+_COMMAND_S: Final = 1.0
 _FIRST_PAUSE_S: Final = 0.3
 _LONGEST_PAUSE_S: Final = 15.0
+_FEWEST_SLOTS: Final = 5
+_RESUME_S: Final = 1.5
 _log: Final = logging.getLogger(__name__)
 _FAILURES: Final = (BleakError, TimeoutError, OSError, EOFError)
 
@@ -86,6 +91,7 @@ class Bluetooth:
         if isinstance(sensors, Mapping):
             for address, segment in sensors.items():
                 self._add(address, str(segment))
+        self._clients: dict[str, BleakClient] = {}
         self._wake = asyncio.Event()
         self._worked = False
 
@@ -108,6 +114,20 @@ class Bluetooth:
                     pause_s = _FIRST_PAUSE_S
                     self._wake.clear()
 
+    async def command(self, choose: Callable[[Vendor], Sequence[Write]], sensor: str = "") -> int:
+        """Send a command to the connected sensors that know it, or to one; return how many took it."""
+        wanted = [link for link in self.links.values() if sensor in ("", link.sensor)]
+        taken = 0
+        for link in wanted:
+            client, writes = self._clients.get(link.sensor), choose(link.vendor) if link.vendor else ()
+            if client is None or not writes:
+                continue
+            with contextlib.suppress(*_FAILURES):
+                async with asyncio.timeout(_COMMAND_S):
+                    await _write_all(client, writes)
+                    taken += 1
+        return taken
+
     def _complete(self) -> bool:
         return not self._unassigned and not self._missing()
 
@@ -118,32 +138,39 @@ class Bluetooth:
         """Scan once and connect what was found; True if any sensor came."""
         if self._complete():
             return False
-        for address, (device, name) in (await self._scan()).items():
+        for address, (device, vendor) in (await self._scan()).items():
             if address in self.links:
-                self.links[address].device = device
-                self.links[address].vendor = vendor_of(name) or self.links[address].vendor
+                self.links[address].device, self.links[address].vendor = device, vendor
         came = False
         for link in self._missing():
             if link.device is not None and link.vendor is not None:
                 gone = asyncio.Event()
                 client = await self._connect(link, link.vendor, gone)
                 link.device = None
+                link.trouble = "" if client else self._refusal()
                 if client is not None:
                     watch = self._watch(link, client, link.vendor, gone)
                     watchers.create_task(watch, name=f"sensor {link.sensor}")
                     came = True
+            else:
+                link.trouble = Trouble.NOT_SEEN
         return came
 
-    async def _scan(self) -> dict[str, tuple[BLEDevice, str]]:
+    def _refusal(self) -> Trouble:
+        """Adapters have five to seven connections; running out of them looks like a sensor that refuses."""
+        connected = sum(link.busy for link in self.links.values())
+        return Trouble.NO_SLOT if connected >= _FEWEST_SLOTS else Trouble.REFUSED
+
+    async def _scan(self) -> dict[str, tuple[BLEDevice, Vendor]]:
         """Return sensors that are wanted and advertise now; ends soon after the first or all are seen."""
-        seen: dict[str, tuple[BLEDevice, str]] = {}
+        seen: dict[str, tuple[BLEDevice, Vendor]] = {}
         some, all_ = asyncio.Event(), asyncio.Event()
         wanted = {link.sensor for link in self._missing()}
 
         def heard(device: BLEDevice, advertised: AdvertisementData) -> None:
-            name = advertised.local_name or device.name or ""
-            if (device.address in wanted or self._unassigned) and vendor_of(name) is not None:
-                seen[device.address] = (device, name)
+            vendor = vendor_of(advertisement(device, advertised))
+            if (device.address in wanted or self._unassigned) and vendor is not None:
+                seen[device.address] = (device, vendor)
                 some.set()
             if len(seen) >= len(wanted) + len(self._unassigned):
                 all_.set()
@@ -190,18 +217,23 @@ class Bluetooth:
         )
         self._receiver.found(link)
 
-        def notified(_characteristic: Any, value: bytearray) -> None:
+        heard, asked = asyncio.Event(), vendor.decoder()
+
+        def notified(characteristic: BleakGATTCharacteristic, value: bytearray) -> None:
             moment = self._clock.now()
+            if not heard.is_set() and len(asked.feed([Notification(characteristic.uuid, bytes(value))]).of):
+                heard.set()
             link.heard_s = asyncio.get_running_loop().time()
-            self._receiver.notified(link.sensor, bytes(value), moment)
+            self._receiver.notified(link.sensor, Notification(characteristic.uuid, bytes(value)), moment)
 
         try:
             async with asyncio.timeout(2 * _CONNECT_S):
                 await client.connect()
-                await client.start_notify(vendor.samples_uuid, notified)
-                for write in vendor.start:
-                    await client.write_gatt_char(write.uuid, write.value, response=True)
-                link.firmware = vendor.firmware(bytes(await client.read_gatt_char(vendor.info_uuid)))
+                self._receiver.linked(link.sensor, self._clock.now())
+                for uuid in vendor.subscriptions:
+                    await client.start_notify(uuid, notified)
+                await self._start(client, vendor, heard)
+                link.firmware = vendor.firmware(await _read(client, vendor.info_uuid))
         except BaseException as exc:
             await _hang_up(client)
             if not isinstance(exc, _FAILURES):
@@ -212,9 +244,19 @@ class Bluetooth:
         self._change(link, "connected")
         return client
 
+    async def _start(self, client: BleakClient, vendor: Vendor, heard: asyncio.Event) -> None:
+        """Begin the measurement; a sensor that kept samples and is at it already must not begin anew."""
+        if vendor.resume is not None:
+            await _write_all(client, vendor.resume)
+            await _within(_RESUME_S, heard)
+            if heard.is_set():
+                return
+        await _write_all(client, vendor.start)
+
     async def _watch(self, link: Link, client: BleakClient, vendor: Vendor, gone: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         began = next_battery = loop.time()
+        self._clients[link.sensor] = client
         try:
             while client.is_connected:
                 silent = loop.time() - max(link.heard_s, began)
@@ -235,13 +277,16 @@ class Bluetooth:
             raise
         finally:
             # At once, before any other attempt: BlueZ would double every notification (bleak issue 2002).
+            self._clients.pop(link.sensor, None)
             await _hang_up(client)
             link.busy = False
             self._change(link, "lost")
             self._wake.set()
 
     async def _read_battery(self, link: Link, client: BleakClient, vendor: Vendor) -> None:
-        value = bytes(await client.read_gatt_char(vendor.battery_uuid))
+        if vendor.battery_request is not None:
+            await _write_all(client, (vendor.battery_request,))
+        value = await _read(client, vendor.battery_uuid)
         with contextlib.suppress(DecodeError):
             link.battery_percent, link.charging = vendor.battery(value)
             self._receiver.changed(link)
@@ -287,8 +332,25 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
 async def _stop(client: BleakClient, vendor: Vendor) -> None:
     with contextlib.suppress(*_FAILURES):
         async with asyncio.timeout(_GOODBYE_S):
-            for write in vendor.stop:
-                await client.write_gatt_char(write.uuid, write.value, response=True)
+            await _write_all(client, vendor.stop)
+
+
+async def _read(client: BleakClient, uuid: str) -> bytes:
+    """Return a characteristic's value, b"" where a sensor has none: no reason to do without its samples."""
+    if not uuid or client.services.get_characteristic(uuid) is None:
+        return b""
+    return bytes(await client.read_gatt_char(uuid))
+
+
+async def _write_all(client: BleakClient, writes: Sequence[Write]) -> None:
+    for write in writes:
+        await client.write_gatt_char(write.uuid, write.value, response=write.response)
+
+
+def advertisement(device: BLEDevice, data: AdvertisementData) -> Advertised:
+    """Return what a device advertises, as `device.vendors` looks at it."""
+    services = frozenset(uuid.lower() for uuid in data.service_uuids)
+    return Advertised(data.local_name or device.name or "", services)
 
 
 async def _hang_up(client: BleakClient) -> None:

@@ -16,26 +16,26 @@ that the same notifications always get the same times.
 import time
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from poise.samples import Int64s
+from poise.samples import Bools, Int64s
 
-WRAP: Final = 1 << 32
-_HALF: Final = WRAP // 2
-LATE_US: Final = 5_000_000
-"""How much a notification may lag behind its neighbours and still be believed (link supervision timeout)."""
-REPEAT_US: Final = 2_000_000
-"""How far a tick may lie back and still be a repetition rather than a clock that began again."""
-_BELIEVED_PPM: Final = 300e-6
-_MAX_PPM: Final = 200e-6
+CRYSTAL_PPM: Final = 200.0
+"""How far the clock of a sensor with a crystal may be off; beyond it is a mere sampling rate."""
 _BIN_US: Final = 1_000_000
 _WINDOW: Final = 180  # bins, s
 _FIRST_SLOPE_US: Final = 30_000_000
+_ROUGH_WINDOW: Final = 30
+_ROUGH_FIRST_SLOPE_US: Final = 5_000_000
+"""A sampling rate is off by per cents: that shows within seconds, and wanders with temperature."""
+_SURE_BINS: Final = 3
 _SLEW: Final = 1e-3
 _SETTLE_US: Final = 8_000_000
 _STEP_US: Final = 500_000
+_KEPT_US: Final = 2_000_000
 _FREE_GAP_US: Final = 5_000_000
 
 
@@ -73,39 +73,6 @@ class SystemClock:
 
 
 @dataclass(frozen=True, slots=True)
-class TickRead:
-    """What one raw tick turned out to be.
-
-    Attributes:
-        tick: unwrapped µs of the sensor's clock.
-        repeated: not later than the last one: the same sample again.
-        restarted: the sensor's clock began anew, or its owner switched it off; `tick` is as sent.
-    """
-
-    tick: int
-    repeated: bool = False
-    restarted: bool = False
-
-
-def read_tick(raw: int, last_tick: int, elapsed_us: int) -> TickRead:
-    """Unwrap a 32-bit tick against the last one.
-
-    Args:
-        raw: the tick as sent, 0 … 2^32 - 1.
-        last_tick: unwrapped tick of the last sample.
-        elapsed_us: host µs between the two arrivals; resolves whole wraps.
-    """
-    ahead = (raw - last_tick) % WRAP
-    back = ahead - WRAP if ahead else 0
-    if -REPEAT_US < back <= 0 and (ahead == 0 or ahead >= _HALF) and abs(back - elapsed_us) < LATE_US:
-        return TickRead(last_tick + back, repeated=True)
-    ahead += max(0, round((elapsed_us - ahead) / WRAP)) * WRAP
-    if ahead > 0 and abs(ahead - elapsed_us) <= LATE_US + _BELIEVED_PPM * abs(elapsed_us):
-        return TickRead(last_tick + ahead)
-    return TickRead(raw, restarted=True)
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
     """UTC as a function of the sensor's tick: `utc_us + (tick - tick_us) * rate`."""
 
@@ -123,45 +90,94 @@ class Line:
         return self.utc_us + round((tick - self.tick_us) * self.rate)
 
 
+class Stretch(NamedTuple):
+    """Consecutive samples of one call that share a mapping.
+
+    Attributes:
+        start: index of the first.
+        stop: index behind the last.
+        line: the mapping, None until a first whole second was seen.
+        stepped: the mapping had to jump before the first, so that a new stretch of time begins with it.
+        lost_us: by how much arrivals came to lag for good before the first, where the mapping stepped for
+            that: a sensor without clock has lost as much unseen.
+    """
+
+    start: int
+    stop: int
+    line: Line | None
+    stepped: bool = False
+    lost_us: int = 0
+
+
 class SensorClock:
     """Maps one unbroken stretch of a sensor's clock to UTC, better and better as it goes.
 
     Attributes:
-        ppm: how much faster the sensor's clock runs than the host's, None for the first half minute.
+        ppm: how much faster the sensor's clock runs than the host's, None until it is known.
         steps: how often the mapping had to jump (the host's clock was set); each begins a new stretch.
     """
 
-    def __init__(self, ppm: float | None = None) -> None:
-        """Begin without a mapping; `ppm` is what an earlier stretch of the same sensor found."""
+    def __init__(
+        self, ppm: float | None = None, *, limit_ppm: float = CRYSTAL_PPM, keeps: bool = False
+    ) -> None:
+        """Begin without a mapping.
+
+        Args:
+            ppm: what an earlier stretch of the same sensor found.
+            limit_ppm: how far the clock may be off.
+            keeps: the sensor may send what it kept over a break: such arrivals say nothing of the clock.
+        """
+        self._keeps = keeps
+        self._rough = rough = limit_ppm > CRYSTAL_PPM
         self.ppm = ppm
         self.steps = 0
-        self._bins: deque[tuple[int, int]] = deque(maxlen=_WINDOW)
+        self._limit = limit_ppm * 1e-6
+        self._slew = max(_SLEW, self._limit)
+        self._first_slope_us = _ROUGH_FIRST_SLOPE_US if rough else _FIRST_SLOPE_US
+        self._bins: deque[tuple[int, int]] = deque(maxlen=_ROUGH_WINDOW if rough else _WINDOW)
         self._bin = -1
-        self._best = (0, 0)
+        self._best: tuple[int, int] | None = None
+        self._any = np.iinfo(np.int64).max
         self._offset_us = 0
+        self._fitted_offset_us = 0
+        self._lost_us = 0
         self._last_tick = 0
         self._line: Line | None = None
 
-    def observe(self, tick: int, arrival_us: int, offset_us: int) -> bool:
-        """Take one sample's tick and arrival; call in order, before asking for its time.
+    def observe(
+        self, ticks: Int64s, arrival_us: Int64s, offset_us: Int64s, prompt: Bools | None = None
+    ) -> list[Stretch]:
+        """Take samples' ticks and arrivals; call in order, before asking for their times.
 
         Args:
-            tick: unwrapped µs of the sensor's clock.
-            arrival_us: µs of the host's monotonic clock.
-            offset_us: UTC minus the monotonic clock at that moment, µs.
+            ticks: (n,) unwrapped µs of the sensor's clock, increasing.
+            arrival_us: (n,) µs of the host's monotonic clock.
+            offset_us: (n,) UTC minus the monotonic clock at that moment, µs.
+            prompt: (n,) the sample was sent as soon as it was taken: of several in one notification only the
+                last; None if all were.
 
         Returns:
-            True if the mapping had to jump before this sample, so that a new stretch begins with it.
+            the mapping of all, a stretch for each second of ticks.
         """
-        stepped = False
-        number = tick // _BIN_US
-        if number != self._bin:
-            stepped = self._close_bin(tick, number)
-            self._bin, self._best = number, (tick, arrival_us - tick)
-        elif arrival_us - tick < self._best[1]:
-            self._best = (tick, arrival_us - tick)
-        self._offset_us, self._last_tick = offset_us, tick
-        return stepped
+        numbers, late = ticks // _BIN_US, arrival_us - ticks
+        edges = [0, *(int(i) + 1 for i in np.flatnonzero(np.diff(numbers))), len(ticks)]
+        waited = np.zeros(len(ticks), np.bool_) if prompt is None else ~prompt
+        seen = np.where(waited, np.iinfo(np.int64).max, late)
+        self._any = min(self._any, int(late.min()))
+        return [self._observe_bin(i, j, numbers, ticks, seen, offset_us) for i, j in pairwise(edges)]
+
+    def _observe_bin(
+        self, i: int, j: int, numbers: Int64s, ticks: Int64s, late: Int64s, offset_us: Int64s
+    ) -> Stretch:
+        stepped, self._lost_us = False, 0
+        if int(numbers[i]) != self._bin:
+            stepped = self._close_bin(int(ticks[i]), int(numbers[i]))
+            self._bin, self._best = int(numbers[i]), None
+        least = i + int(np.argmin(late[i:j]))
+        if late[least] < (self._best[1] if self._best else np.iinfo(np.int64).max):
+            self._best = (int(ticks[least]), int(late[least]))
+        self._offset_us, self._last_tick = int(offset_us[j - 1]), int(ticks[j - 1])
+        return Stretch(i, j, self._line, stepped, self._lost_us)
 
     @property
     def line(self) -> Line | None:
@@ -171,40 +187,71 @@ class SensorClock:
     def settle(self) -> Line:
         """Return the mapping even if less than a second was seen, as at the end of a session."""
         if self._line is None:
-            self._line = self._target([*self._bins, self._best])
+            newest = self._best or (self._last_tick, self._any)
+            self._line = self._target([*self._bins, newest])
         return self._line
 
     def _close_bin(self, tick: int, number: int) -> bool:
         """Fit again at the turn of a second, and bend the mapping towards the fit."""
         if self._bin < 0:
             return False
+        if self._best is None or (self._keeps and self._is_kept(self._best)):
+            return False  # nothing of that second was sent as soon as it was taken
         self._bins.append(self._best)
+        self._forget_before_a_loss()
         target = self._target(list(self._bins))
         if self._line is None:
             # The first bin may be a sliver: wait until a whole second has shown a prompt arrival.
-            if len(self._bins) > 1:
-                self._line = target
+            if len(self._bins) > 1 and not (self._keeps and self._catches_up()):
+                self._line, self._fitted_offset_us = target, self._offset_us
             return False
         turn = number * _BIN_US
         here = self._line.at_one(turn)
         error = target.at_one(turn) - here
         after_gap = tick - self._last_tick > _FREE_GAP_US
+        set_us, self._fitted_offset_us = self._offset_us - self._fitted_offset_us, self._offset_us
         if abs(error) > _STEP_US:
             self.steps += 1
+            self._lost_us = max(0, error - set_us)
         if abs(error) > _STEP_US or after_gap:
             ahead = target.at_one(tick) > self._line.at_one(self._last_tick)
             self._line = target
             return not ahead or abs(error) > _STEP_US
-        slew = min(_SLEW, max(-_SLEW, error / _SETTLE_US))
+        slew = min(self._slew, max(-self._slew, error / _SETTLE_US))
         self._line = Line(turn, here, target.rate + slew)
         return False
+
+    def _is_kept(self, best: tuple[int, int]) -> bool:
+        """Has even the promptest sample of a bin come far too late for a clock that is known?"""
+        return self._line is not None and self._lag_us(*best) > _KEPT_US
+
+    def _catches_up(self) -> bool:
+        """Does a sensor still send, faster than real time, what it kept? Then only the newest bins count."""
+        (_, before), (_, now) = list(self._bins)[-2:]
+        if before - now > _STEP_US:
+            self._bins = deque([self._bins[-1]], maxlen=self._bins.maxlen)
+            return True
+        return False
+
+    def _lag_us(self, tick: int, late: int) -> int:
+        """By how much a sample came later than the mapping expects."""
+        assert self._line is not None  # noqa: S101 - for the type checker
+        return tick + late - (self._line.at_one(tick) - self._fitted_offset_us)
+
+    def _forget_before_a_loss(self) -> None:
+        """Begin anew where arrivals of a sensor without clock lag for good: it lost samples unseen."""
+        if not self._rough or self._line is None or len(self._bins) <= _SURE_BINS:
+            return
+        newest = list(self._bins)[-_SURE_BINS:]
+        if all(self._lag_us(*best) > _STEP_US for best in newest):
+            self._bins = deque(newest, maxlen=_ROUGH_WINDOW)
 
     def _target(self, bins: list[tuple[int, int]]) -> Line:
         tick0, late0 = bins[0]
         x = [float(tick - tick0) for tick, _ in bins]
         y = [float(late - late0) for _, late in bins]
-        if x[-1] - x[0] >= _FIRST_SLOPE_US:
-            slope = min(_MAX_PPM, max(-_MAX_PPM, _slope_under(x, y)))
+        if x[-1] - x[0] >= self._first_slope_us:
+            slope = min(self._limit, max(-self._limit, _slope_under(x, y)))
             self.ppm = -slope * 1e6
         else:
             slope = -(self.ppm or 0.0) * 1e-6

@@ -15,11 +15,16 @@ from typing import Final
 from device.assembler import Assembler
 from device.ble import Backend, Bluetooth
 from device.clock import HostClock, Moment, SystemClock
+from device.cueing.commands import Commands
+from device.cueing.edge import Edge
+from device.cueing.signals import Shows, Signals
 from device.link import Link
 from device.spool import SPOOL_FULL, DiskSpool
+from device.status import sensor_status
 from device.tasks import together
+from device.vendors.base import Notification
 from poise.errors import PoiseError
-from poise.notices import SensorStatus, encode
+from poise.notices import encode
 from poise.ports import Announce
 from poise.samples import Gap, SampleMessage
 from poise.topics import Leaf, Wearer
@@ -27,7 +32,7 @@ from poise.topics import Leaf, Wearer
 Observer = Callable[[SampleMessage], None]
 """Gets every message once it is on disk, in the event loop; it must not block."""
 
-_PUMP_S: Final = 0.1
+_PUMP_S: Final = 0.05
 _STATUS_S: Final = 5.0
 _RETRY_S: Final = 2.0
 _WAITING: Final = 300
@@ -75,6 +80,9 @@ class Gateway:
         session: its unique id, on every message.
         calibration: id of the calibration to write on the samples from now on, "" for none.
         observers: who gets every message once it is spooled.
+        edge: what decides cues here, None where no cue is to be given.
+        signals: gives the cues.
+        commands: does what is asked for from elsewhere.
     """
 
     def __init__(
@@ -90,6 +98,8 @@ class Gateway:
         session: str = "",
         observers: Sequence[Observer] = (),
         clock: HostClock | None = None,
+        edge: Edge | None = None,
+        desktop: Shows | None = None,
     ) -> None:
         """Prepare a session.
 
@@ -105,6 +115,8 @@ class Gateway:
             session: an id of one's own; a new one if empty.
             observers: who gets every message once it is spooled.
             clock: the host's clock.
+            edge: judges the freshest samples and decides cues; None for no cues.
+            desktop: shows cues that no worn sensor can give.
         """
         self.wearer = wearer
         self.session = session or new_session()
@@ -113,6 +125,12 @@ class Gateway:
         self._clock = clock or SystemClock()
         self._assembler = Assembler(self.session, origin=origin, last=spool.last_samples())
         self._bluetooth = Bluetooth(sensors, self, self._clock, backend=backend, adapter=adapter)
+        self.edge = edge
+        self._assembler.watched = edge is not None
+        self.signals = Signals(self._bluetooth.command, desktop, announce, self._now_us, origin=origin)
+        if edge is not None:
+            edge.cued, edge.ended = self.signals.cue, self.signals.end
+        self.commands = Commands(self._bluetooth.command, edge, self.signals, self._now_us)
         self._waiting: deque[SampleMessage] = deque()
         self._more = asyncio.Event()
         self._told: dict[str, bytes] = {}
@@ -144,6 +162,7 @@ class Gateway:
                 tasks.create_task(self._pump(), name="gateway assembler")
                 tasks.create_task(self._report(), name="gateway status")
         finally:
+            self.signals.stop()
             self._queue(self._assembler.finish(self._clock.now()))
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -173,18 +192,28 @@ class Gateway:
         if link.vendor is not None:
             self._assembler.add(link.sensor, link.segment, link.vendor)
 
-    def notified(self, sensor: str, value: bytes, moment: Moment) -> None:
+    def linked(self, sensor: str, moment: Moment) -> None:
         """See `device.link.Receiver`."""
-        self._assembler.push(sensor, value, moment)
+        self._assembler.linked(sensor, moment)
+
+    def notified(self, sensor: str, notification: Notification, moment: Moment) -> None:
+        """See `device.link.Receiver`."""
+        self._assembler.push(sensor, notification, moment)
 
     def changed(self, link: Link) -> None:
         """See `device.link.Receiver`."""
         self._tell(link)
 
+    def _now_us(self) -> int:
+        return self._clock.now().utc_us
+
     async def _pump(self) -> None:
         while True:
             await asyncio.sleep(_PUMP_S)
-            self._queue(self._assembler.advance(self._clock.now()))
+            now = self._clock.now()
+            self._queue(self._assembler.advance(now))
+            if self.edge is not None:
+                self.edge.feed(self._assembler.fresh(), now.utc_us)
 
     def _queue(self, messages: Sequence[SampleMessage]) -> None:
         self._waiting.extend(messages)
@@ -247,26 +276,8 @@ class Gateway:
             self._tell(link)
 
     def _tell(self, link: Link) -> None:
-        payload = encode(self._status(link))
+        track = self._assembler.tracks.get(link.sensor)
+        payload = encode(sensor_status(link, track, self._origin))
         if self._told.get(link.sensor) != payload:
             self._told[link.sensor] = payload
             self._announce(Leaf.SENSOR, payload, detail=link.sensor)
-
-    def _status(self, link: Link) -> SensorStatus:
-        track = self._assembler.tracks.get(link.sensor)
-        return SensorStatus(
-            sensor=link.sensor,
-            segment=link.segment,
-            state=link.state,
-            since_us=link.since_us,
-            last_us=track.newest_us if track else 0,
-            rate_hz=link.vendor.rate_hz if link.vendor else 0.0,
-            battery_percent=link.battery_percent,
-            charging=link.charging,
-            vendor=link.vendor.name if link.vendor else "",
-            firmware=link.firmware,
-            clock_ppm=track.clock.ppm if track else None,
-            received=track.counts.received if track else 0,
-            missing=track.counts.missing if track else 0,
-            origin=self._origin,
-        )

@@ -1,10 +1,22 @@
 """What the gateway knows of each sensor's connection, and whom it tells."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from device.clock import Moment
-from device.vendors import Vendor
+from device.vendors.base import Notification, Vendor
+
+
+class Trouble(StrEnum):
+    """Why a sensor is not connected."""
+
+    NOT_SEEN = "not seen"
+    """It does not advertise: out of range, switched off, empty, or connected to something else."""
+    REFUSED = "refused"
+    """It advertises, and connecting or starting it failed."""
+    NO_SLOT = "no free slot"
+    """It advertises, connecting fails, and the adapter has about as many connections as adapters can have."""
 
 
 @dataclass(slots=True)
@@ -21,6 +33,7 @@ class Link:
         charging: whether it was charging then.
         firmware: version, "" until it was read.
         drops: how often a connection ended without being asked to.
+        trouble: why there is no connection: a `Trouble`, "" while there is one.
         device: what the last scan found, for the next attempt.
         heard_s: loop time of the newest notification, 0 before the first.
         busy: somebody watches over its connection.
@@ -35,6 +48,7 @@ class Link:
     charging: bool = False
     firmware: str = ""
     drops: int = 0
+    trouble: str = ""
     device: Any = field(default=None, repr=False)
     heard_s: float = 0.0
     busy: bool = False
@@ -47,8 +61,12 @@ class Receiver(Protocol):
         """Hear of a sensor before its first notification; `link` stays up to date."""
         ...
 
-    def notified(self, sensor: str, value: bytes, moment: Moment) -> None:
-        """Take one notification of samples."""
+    def linked(self, sensor: str, moment: Moment) -> None:
+        """Hear that a new connection to the sensor was made; its notifications follow."""
+        ...
+
+    def notified(self, sensor: str, notification: Notification, moment: Moment) -> None:
+        """Take one notification."""
         ...
 
     def changed(self, link: Link) -> None:

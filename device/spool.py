@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from poise.wire import decode_samples, encode_samples
 
 MAX_BYTES: Final = 2 * 1024**3
 """Six sensors at 60 Hz make about 4.5 kB a second: five days."""
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE message (
     row INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -30,8 +30,12 @@ CREATE TABLE session (session TEXT PRIMARY KEY, next INTEGER NOT NULL, floor INT
 CREATE TABLE sensor (sensor TEXT PRIMARY KEY, tick INTEGER NOT NULL, t_us INTEGER NOT NULL);
 CREATE TABLE owed (
     sensor TEXT NOT NULL, segment TEXT NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,
-    count INTEGER NOT NULL, estimated INTEGER NOT NULL, reason TEXT NOT NULL);
+    count INTEGER NOT NULL, estimated INTEGER NOT NULL, reason TEXT NOT NULL,
+    spread INTEGER NOT NULL DEFAULT 0);
 """
+_MIGRATIONS: Final = {1: "ALTER TABLE owed ADD COLUMN spread INTEGER NOT NULL DEFAULT 0;"}
+"""By the version that they start from."""
+_MINUTE_US: Final = 60_000_000
 SPOOL_FULL: Final = "spool full"
 
 
@@ -155,20 +159,27 @@ class DiskSpool:
             raise ConfigurationError(f"The spool {path} was made by a newer Poise. Update this one.")
         if version == 0:
             self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        for made_by in range(version or _VERSION, _VERSION):
+            steps = f"{_MIGRATIONS[made_by]} PRAGMA user_version = {made_by + 1};"
+            self._db.executescript(f"BEGIN; {steps} COMMIT;")
         # Opening succeeds on a read-only disk; only writing shows it.
         self._db.executescript("BEGIN IMMEDIATE; DELETE FROM owed WHERE 0; COMMIT;")
 
     def _make_room(self, db: sqlite3.Connection, added: int) -> None:
-        size = self._bytes + added
-        while size > self._max_bytes:
-            oldest = db.execute("SELECT row, session, sequence, payload FROM message ORDER BY row").fetchone()
-            row, session, sequence, payload = oldest
-            if db.execute("SELECT max(row) FROM message").fetchone()[0] == row:
-                break  # never the message that is being put
+        """Give up the oldest whole minutes: few long gaps say more than many short ones."""
+        size, minute = self._bytes + added, None
+        newest = db.execute("SELECT max(row) FROM message").fetchone()[0]
+        oldest = db.execute("SELECT row, session, sequence, payload FROM message ORDER BY row")
+        for row, session, sequence, payload in oldest if size > self._max_bytes else ():
+            message = decode_samples(payload)
+            mine = (message.first_us or 0) // _MINUTE_US
+            # Never the message that is being put.
+            if row == newest or (size <= self._max_bytes and mine != minute):
+                break
             db.execute("DELETE FROM message WHERE row = ?", (row,))
             db.execute("UPDATE session SET floor = ? WHERE session = ?", (sequence + 1, session))
-            _owe(db, _given_up(decode_samples(payload)))
-            size -= len(payload)
+            _owe(db, _given_up(message))
+            size, minute = size - len(payload), mine
             self.dropped += 1
         self._bytes = size
 
@@ -214,9 +225,9 @@ def _in_hole(sequence: int, stored: Stored) -> bool:
     return any(first <= sequence <= last for first, last in stored.holes)
 
 
-def _gap(row: tuple[str, str, int, int, int, int, str]) -> Gap:
-    sensor, segment, from_us, to_us, count, estimated, reason = row
-    return Gap(sensor, segment, from_us, to_us, count, bool(estimated), reason)
+def _gap(row: tuple[str, str, int, int, int, int, str, int]) -> Gap:
+    sensor, segment, from_us, to_us, count, estimated, reason, spread = row
+    return Gap(sensor, segment, from_us, to_us, count, bool(estimated), reason, spread)
 
 
 def _given_up(message: SampleMessage) -> list[Gap]:
@@ -231,13 +242,16 @@ def _given_up(message: SampleMessage) -> list[Gap]:
 def _owe(db: sqlite3.Connection, gaps: Iterable[Gap]) -> None:
     for gap in gaps:
         grown = db.execute(
-            "UPDATE owed SET from_us = min(from_us, ?), to_us = max(to_us, ?), count = count + ?"
-            " WHERE sensor = ? AND segment = ? AND reason = ? AND estimated = ?",
-            (gap.from_us, gap.to_us, gap.count, gap.sensor, gap.segment, gap.reason, gap.estimated),
+            "UPDATE owed SET from_us = min(from_us, ?), to_us = max(to_us, ?), count = count + ?,"
+            " spread = spread + ? WHERE sensor = ? AND segment = ? AND reason = ? AND estimated = ?",
+            (gap.from_us, gap.to_us, gap.count, gap.spread, *_told_apart(gap)),
         )
         if not grown.rowcount:
-            row = (gap.sensor, gap.segment, gap.from_us, gap.to_us, gap.count, gap.estimated, gap.reason)
-            db.execute("INSERT INTO owed VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute("INSERT INTO owed VALUES (?, ?, ?, ?, ?, ?, ?, ?)", astuple(gap))
+
+
+def _told_apart(gap: Gap) -> tuple[str, str, str, bool]:
+    return gap.sensor, gap.segment, gap.reason, gap.estimated
 
 
 def _with_floor(payload: bytes, floor: int) -> bytes:

@@ -3,14 +3,17 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from math import ceil
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from device.clock import Line, Moment, SensorClock, read_tick
-from device.vendors import Vendor, decode_all
-from device.vendors.base import Samples
-from poise.samples import Gap, ImuBatch, Int16s, Int64s, SampleFlag, quantise, regular_times
+from device.clock import Line, Moment, SensorClock
+from device.pieces import Missing, Piece
+from device.reading import LATENESS_US, Before, Rows, reader_for
+from device.vendors.base import Notification, Samples, Timing, Vendor
+from poise.samples import Bools, Gap, ImuBatch, Int16s, Int64s, SampleFlag, quantise, regular_times
 
 SECOND_US: Final = 1_000_000
 SNAP_US: Final = 100
@@ -37,6 +40,7 @@ class Counts:
     Attributes:
         received: samples taken in.
         missing: samples reported in gaps, estimates included.
+        spread: the true number lies within missing ± spread.
         repeated: dropped because their tick was not later than the last.
         damaged: notifications that do not follow the maker's layout.
         restarts: how often the sensor's clock began anew.
@@ -44,49 +48,19 @@ class Counts:
 
     received: int = 0
     missing: int = 0
+    spread: int = 0
     repeated: int = 0
     damaged: int = 0
     restarts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Missing:
-    from_us: int | None  # None: the sample before it has no time yet and is the one taken just before
-    count: int
-    estimated: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Piece:
-    """Consecutive samples; `joins` if they follow the piece before without a gap."""
-
-    ticks: Int64s
-    t_us: Int64s
+class _Values(NamedTuple):
     acc: Int16s
     gyr: Int16s
-    flags: np.typing.NDArray[np.uint8]
-    joins: bool
-    missing: _Missing | None
+    flags: NDArray[np.uint8]
 
-    def split(self, at: int) -> tuple["_Piece", "_Piece"]:
-        return self._rows(slice(None, at), self.joins, self.missing), self._rows(slice(at, None), True, None)  # noqa: FBT003
-
-    def _rows(self, rows: slice, joins: bool, missing: _Missing | None) -> "_Piece":  # noqa: FBT001
-        cut = (self.ticks[rows], self.t_us[rows], self.acc[rows], self.gyr[rows], self.flags[rows])
-        return _Piece(*cut, joins, missing)
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Samples of one call that share a mapping; `rows` are their places in the call."""
-
-    rows: list[int]
-    ticks: list[int]
-    line: Line | None
-    clock: SensorClock
-    joins: bool
-    missing: _Missing | None
+    def rows(self, start: int, stop: int) -> "_Values":
+        return _Values(self.acc[start:stop], self.gyr[start:stop], self.flags[start:stop])
 
 
 class Track:
@@ -100,39 +74,109 @@ class Track:
         clock: the mapping of its ticks.
         newest_us: UTC µs of the newest sample that has a time, 0 before the first.
         heard_us: host µs of the newest notification, 0 before the first.
+        battery_percent: as told among the samples, None for sensors that tell it otherwise.
+        watched: somebody asks for `fresh` samples.
     """
 
     def __init__(self, sensor: str, segment: str, vendor: Vendor, last: LastSample | None) -> None:
         self.sensor, self.segment, self.vendor = sensor, segment, vendor
         self.counts = Counts()
-        self.clock = SensorClock()
+        self.clock = self._new_clock(None)
         self.newest_us = 0
         self.heard_us = 0
-        self._period_us = 1e6 / vendor.rate_hz
+        self.battery_percent: int | None = None
+        self.watched = False
+        self._fresh: list[Piece] = []
+        self._decoder = vendor.decoder()
+        self._reader = reader_for(vendor)
         self._tick = last.tick if last else None
         self._last_utc_us = last.t_us if last else 0
+        self._broken = True
         self._joins = False
-        self._missing: _Missing | None = None
-        self._held: list[tuple[SensorClock, _Piece]] = []
-        self._pieces: deque[_Piece] = deque()
+        self._missing: Missing | None = None
+        self._held: list[tuple[SensorClock, Piece]] = []
+        self._pieces: deque[Piece] = deque()
 
-    def take(self, notifications: Sequence[bytes], moments: Sequence[Moment]) -> None:
-        """Take notifications with the moments of their arrival, oldest first."""
-        decoded = decode_all(self.vendor, notifications)
-        self.counts.damaged += int(np.count_nonzero(~decoded.good))
-        kept = [moment for moment, good in zip(moments, decoded.good, strict=True) if good]
-        acc, acc_clipped = quantise(decoded.samples.acc, self.vendor.scale.acc_nano)
-        gyr, gyr_clipped = quantise(decoded.samples.gyr, self.vendor.scale.gyr_nano)
-        flags = (acc_clipped * SampleFlag.CLIPPED_ACC + gyr_clipped * SampleFlag.CLIPPED_GYR).astype(np.uint8)
-        for run in self._runs(decoded.samples, kept):
-            rows, ticks = run.rows, np.array(run.ticks, np.int64)
-            untimed = np.zeros(len(ticks), np.int64)
-            piece = _Piece(ticks, untimed, acc[rows], gyr[rows], flags[rows], run.joins, run.missing)
-            if run.line is None:
-                self._held.append((run.clock, piece))
+    def take(self, notifications: Sequence[Notification | None], moments: Sequence[Moment]) -> None:
+        """Take notifications with the moments of their arrival, oldest first; None where a link began."""
+        at = 0
+        for i in [*(i for i, n in enumerate(notifications) if n is None), len(notifications)]:
+            heard = [n for n in notifications[at:i] if n is not None]
+            if heard:
+                self._take(heard, moments[at:i])
+            if i < len(notifications):
+                self._decoder, self._broken = self.vendor.decoder(), True
+            at = i + 1
+
+    def _take(self, notifications: Sequence[Notification], moments: Sequence[Moment]) -> None:
+        decoded = self._decoder.feed(notifications)
+        self.counts.damaged += decoded.damaged
+        if decoded.battery_percent is not None:
+            self.battery_percent = decoded.battery_percent
+        if len(decoded.samples) == 0:
+            return
+        host_us = np.array([moment.host_us for moment in moments], np.int64)[decoded.of]
+        utc_us = np.array([moment.utc_us for moment in moments], np.int64)[decoded.of]
+        values = _quantised(decoded.samples, self.vendor)
+        prompt = np.append(decoded.of[1:] != decoded.of[:-1], True)
+        at = 0
+        while at < len(host_us):
+            rows = self._read(decoded.samples.tick_us, host_us, utc_us, at)
+            n = len(rows.ticks)
+            if n:
+                here = slice(rows.start, rows.start + n)
+                cut = values.rows(here.start, here.stop)
+                self._observe(rows, cut, host_us[here], utc_us[here], prompt[here])
+            at = rows.start + n
+
+    def _read(self, ticks: Int64s, host_us: Int64s, utc_us: Int64s, at: int) -> Rows:
+        """Read the next samples that follow each other, and note what is missing before them."""
+        if self._tick is None:
+            rows = self._reader.first(ticks)
+        else:
+            fresh = self.heard_us == 0  # the last sample is one that an earlier gateway spooled
+            heard_us = int(host_us[at] - utc_us[at]) + self._last_utc_us if fresh else self.heard_us
+            before = Before(self._tick, heard_us, self.clock.ppm, self._broken)
+            rows = self._reader.next(ticks, host_us, at, before)
+        self.counts.repeated += rows.repeated
+        if len(rows.ticks):
+            self._note_rows(rows)
+        return rows
+
+    def _note_rows(self, rows: Rows) -> None:
+        fresh = self.heard_us == 0 and self._tick is not None
+        if rows.restarted:
+            self.counts.restarts += 1
+            self.settle()
+            self.clock = self._new_clock(self.clock.ppm)
+        if rows.missing or rows.restarted or fresh:
+            reason = "gateway restarted" if fresh else "sensor restarted" if rows.restarted else "radio"
+            self._joins = False
+            self._note(rows.missing, spread=rows.spread, estimated=rows.estimated, reason=reason)
+        self._broken = False
+
+    def _new_clock(self, ppm: float | None) -> SensorClock:
+        return SensorClock(ppm, limit_ppm=self.vendor.clock_ppm, keeps=self.vendor.resume is not None)
+
+    def _observe(self, rows: Rows, values: _Values, host_us: Int64s, utc_us: Int64s, prompt: Bools) -> None:
+        """Let the clock see samples, and place them or hold them until it knows their time."""
+        for stretch in self.clock.observe(rows.ticks, host_us, utc_us - host_us, prompt):
+            i, j = stretch.start, stretch.stop
+            if stretch.stepped:
+                self._joins = False
+                self._note_lost(stretch.lost_us)
+            acc, gyr, flags = values.rows(i, j)
+            untimed = np.zeros(j - i, np.int64)
+            piece = Piece(rows.ticks[i:j], untimed, acc, gyr, flags, self._joins, self._missing)
+            self._joins, self._missing = True, None
+            if stretch.line is None:
+                self._held.append((self.clock, piece))
             else:
-                self._release(run.line)
-                self._place(piece, run.line)
+                self._release(stretch.line)
+                self._place(piece, stretch.line)
+        self.counts.received += len(rows.ticks)
+        self._tick, self._last_utc_us = int(rows.ticks[-1]), int(utc_us[-1])
+        self.heard_us = int(host_us[-1])
 
     def settle(self) -> None:
         """Give times to what still waits for its clock, as well as can be, because nothing more comes."""
@@ -143,11 +187,23 @@ class Track:
         """Return UTC µs of the oldest sample not handed over yet, None if there is none."""
         return int(self._pieces[0].t_us[0]) if self._pieces else None
 
+    def fresh(self, calibration: str) -> list[ImuBatch]:
+        """Return what has got its times since the last call, without waiting for its second to be over."""
+        batches: list[ImuBatch] = []
+        run: list[Piece] = []
+        for piece in self._fresh:
+            if run and not piece.joins:
+                batches.append(self._batch(run, calibration))
+                run = []
+            run.append(piece)
+        self._fresh = []
+        return [*batches, self._batch(run, calibration)] if run else batches
+
     def cut(self, before_us: int, calibration: str) -> tuple[list[ImuBatch], list[Gap]]:
         """Hand over all samples before a time: a batch for each unbroken stretch and each UTC second."""
         batches: list[ImuBatch] = []
         gaps: list[Gap] = []
-        run: list[_Piece] = []
+        run: list[Piece] = []
         while self._pieces and self._pieces[0].t_us[0] < before_us:
             piece = self._pieces.popleft()
             second_end = (int(piece.t_us[0]) // SECOND_US + 1) * SECOND_US
@@ -165,53 +221,19 @@ class Track:
             batches.append(self._batch(run, calibration))
         return batches, gaps
 
-    def _runs(self, samples: Samples, moments: Sequence[Moment]) -> list[_Run]:
-        """Sort samples into runs that share a mapping and have no gap inside."""
-        runs: list[_Run] = []
-        for i, (raw, moment) in enumerate(zip(samples.tick_us.tolist(), moments, strict=True)):
-            tick = self._read(raw, moment)
-            if tick is None:
-                continue
-            if self.clock.observe(tick, moment.host_us, moment.utc_us - moment.host_us):
-                self._joins = False
-            line = self.clock.line
-            if not runs or not self._joins or runs[-1].line is not line:
-                runs.append(_Run([], [], line, self.clock, self._joins, self._missing))
-            runs[-1].rows.append(i)
-            runs[-1].ticks.append(tick)
-            self._joins, self._missing = True, None
-            self._tick, self._last_utc_us, self.heard_us = tick, moment.utc_us, moment.host_us
-        return runs
-
-    def _read(self, raw: int, moment: Moment) -> int | None:
-        """Unwrap a tick and notice what is missing before it; None for a repetition."""
-        if self._tick is None:
-            self.counts.received += 1
-            return raw
-        fresh = self.heard_us == 0  # the last sample is one that an earlier gateway spooled
-        elapsed = moment.utc_us - self._last_utc_us if fresh else moment.host_us - self.heard_us
-        read = read_tick(raw, self._tick, elapsed)
-        if read.repeated:
-            self.counts.repeated += 1
-            return None
-        span = elapsed if read.restarted else read.tick - self._tick
-        missing = max(0, round(span / self._period_us) - 1)
-        if read.restarted:
-            self.counts.restarts += 1
-            self.settle()
-            self.clock = SensorClock(self.clock.ppm)
-        if missing or read.restarted or fresh:
-            reason = "gateway restarted" if fresh else "sensor restarted" if read.restarted else "radio"
-            self._joins = False
-            self._note(missing, estimated=read.restarted, reason=reason)
-        self.counts.received += 1
-        return read.tick
-
-    def _note(self, count: int, *, estimated: bool, reason: str) -> None:
-        if count:
+    def _note(self, count: int, *, spread: int, estimated: bool, reason: str) -> None:
+        if count or spread:
             self.counts.missing += count
+            self.counts.spread += spread
             from_us = self._last_utc_us if self.heard_us == 0 else None
-            self._missing = _Missing(from_us, count, estimated, reason)
+            self._missing = Missing(from_us, count, spread, estimated, reason)
+
+    def _note_lost(self, lost_us: int) -> None:
+        """A sensor that neither stamps nor numbers has lost samples unseen: its arrivals lag for good."""
+        if self.vendor.timing is not Timing.STAMPED and lost_us and self._missing is None:
+            period_us = self._reader.period_us
+            spread = ceil(LATENESS_US / period_us)
+            self._note(round(lost_us / period_us), spread=spread, estimated=True, reason="radio")
 
     def _release(self, line: Line) -> None:
         """Place what was held back until its clock was known."""
@@ -219,7 +241,7 @@ class Track:
         for clock, piece in held:
             self._place(piece, line if clock is self.clock else clock.settle())
 
-    def _place(self, piece: _Piece, line: Line) -> None:
+    def _place(self, piece: Piece, line: Line) -> None:
         t_us = line.at(piece.ticks)
         missing, before = piece.missing, self.newest_us
         if missing is not None and missing.from_us is None:
@@ -228,12 +250,15 @@ class Track:
         if piece.joins and t_us[0] <= before:
             t_us = np.maximum(t_us, before + 1 + np.arange(len(t_us)))
         self.newest_us = int(t_us[-1])
-        self._pieces.append(replace(piece, t_us=t_us, missing=missing))
+        placed = replace(piece, t_us=t_us, missing=missing)
+        self._pieces.append(placed)
+        if self.watched:
+            self._fresh.append(placed)
 
-    def _batch(self, run: Sequence[_Piece], calibration: str) -> ImuBatch:
+    def _batch(self, run: Sequence[Piece], calibration: str) -> ImuBatch:
         t_us = np.concatenate([piece.t_us for piece in run])
         flags = np.concatenate([piece.flags for piece in run])
-        period_ns = _period_ns(t_us, self._period_us)
+        period_ns = _period_ns(t_us, self._reader.period_us)
         regular = regular_times(int(t_us[0]), period_ns, len(t_us))
         return ImuBatch(
             sensor=self.sensor,
@@ -248,12 +273,20 @@ class Track:
             calibration=calibration,
         )
 
-    def _gap(self, missing: _Missing, to_us: int) -> Gap:
+    def _gap(self, missing: Missing, to_us: int) -> Gap:
         # A host clock set back in between must not make the gap end before it begins.
         from_us = min(missing.from_us or to_us, to_us)
-        return Gap(
-            self.sensor, self.segment, from_us, to_us, missing.count, missing.estimated, missing.reason
-        )
+        known = (missing.count, missing.estimated, missing.reason, missing.spread)
+        return Gap(self.sensor, self.segment, from_us, to_us, *known)
+
+
+def _quantised(samples: Samples, vendor: Vendor) -> _Values:
+    acc, acc_clipped = quantise(samples.acc, vendor.scale.acc_nano)
+    gyr, gyr_clipped = quantise(samples.gyr, vendor.scale.gyr_nano)
+    flags = acc_clipped * SampleFlag.CLIPPED_ACC + gyr_clipped * SampleFlag.CLIPPED_GYR
+    if vendor.timing is not Timing.STAMPED:
+        flags = flags + SampleFlag.TIME_ESTIMATED
+    return _Values(acc, gyr, flags.astype(np.uint8))
 
 
 def _period_ns(t_us: Int64s, nominal_us: float) -> int:

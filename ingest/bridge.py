@@ -9,6 +9,7 @@ forgets what it gets before ingest is back, and what comes in order is analysed 
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,7 @@ from ingest.broker import BrokerSettings, Outgoing
 from ingest.mqtt import Link
 from poise import notices
 from poise.errors import BrokerError, StoreError, WireError
-from poise.notices import Presence, Stored
+from poise.notices import Command, Presence, Stored
 from poise.ports import Spool, Spooled
 from poise.topics import Leaf, Wearer, parse
 
@@ -71,6 +72,9 @@ class Bridge:
         spool: what waits; its calls run in a thread.
         presence: what to say while connected; "lost" and "offline" are derived from it.
         pace: how far to run ahead.
+
+    Attributes:
+        commanded: called with each command for the gateway.
     """
 
     def __init__(
@@ -82,12 +86,13 @@ class Bridge:
         pace: Pace | None = None,
     ) -> None:
         self.counts = BridgeCounts()
+        self.commanded: Callable[[Command], None] = lambda _command: None
         self._wearer, self._spool, self._pace = wearer, spool, pace or Pace()
         self._presence = presence
         self._link = Link(
             settings,
             f"poise-gateway-{wearer.site}-{wearer.patient}",
-            subscriptions={wearer.topic(Leaf.STORED): 1},
+            subscriptions={wearer.topic(Leaf.STORED): 1, wearer.topic(Leaf.COMMAND): 1},
             will=self._state("lost"),
             on_connected=self._reconnected,
         )
@@ -239,10 +244,13 @@ class Bridge:
         while True:
             for message in await self._link.receive(100):
                 try:
-                    if parse(message.topic).leaf is Leaf.STORED:
+                    leaf = parse(message.topic).leaf
+                    if leaf is Leaf.STORED:
                         await self._hear(notices.decode(message.payload, Stored))
+                    elif leaf is Leaf.COMMAND:
+                        self.commanded(notices.decode(message.payload, Command))
                 except WireError as exc:
-                    log.warning("a confirmation cannot be read: %s", exc)
+                    log.warning("a confirmation or command cannot be read: %s", exc)
                 except StoreError as exc:
                     # Unconfirmed is safe: the next notice names it again.
                     log.warning("%s; the confirmation is taken from the next notice", exc)

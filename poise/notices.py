@@ -1,12 +1,13 @@
 """The small JSON messages beside the samples: presence, sensors, stored, calibration, live (docs/wire.md)."""
 
+from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from poise.calibration import Calibration
 from poise.errors import WireError
-from poise.results import Episode
+from poise.results import Episode, Kind
 
 VERSION: Final = 1
 MAX_BYTES: Final = 64 * 1024
@@ -36,6 +37,12 @@ class SensorStatus(msgspec.Struct, frozen=True, kw_only=True):
         state: "streaming" (samples within the last 2 s), "connected", "stale" (connected, silent) or "lost".
         last_us: UTC µs of its newest sample, 0 before the first.
         clock_ppm: estimated rate error of the sensor's clock against UTC.
+        clock: how its times come about: "stamped", "numbered" or "none" (estimated from arrivals).
+        spread: of what is missing: the true number lies within missing ± spread.
+        damaged: notifications that could not be read.
+        repeated: samples that came twice and were taken once.
+        drops: connections that ended without being asked to.
+        trouble: why it is not connected: "not seen", "refused" or "no free slot"; "" while it is.
     """
 
     v: int = VERSION
@@ -53,6 +60,12 @@ class SensorStatus(msgspec.Struct, frozen=True, kw_only=True):
     received: int = 0
     missing: int = 0
     origin: str = "worn"
+    clock: str = ""
+    spread: int = 0
+    damaged: int = 0
+    repeated: int = 0
+    drops: int = 0
+    trouble: str = ""
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +111,70 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     advice: list[str] = []
 
 
+class CueNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """At `…/cue`, not retained: a reminder that the gateway gave to the wearer.
+
+    Attributes:
+        t_us: UTC µs of the frame at which it was due.
+        given_us: UTC µs at which it was given.
+        kind: the posture that it speaks of.
+        sentence: what the wearer read or heard.
+        sentences_version: the version of the sentences.
+        mode: how it came to be due: "exposure" or "threshold".
+        load_s: the load that had been reached, s at the threshold.
+        used: how many cues of the local day this makes.
+        budget: how many the day has.
+        ways: how it was given: "buzz", "desktop"; none if nothing could give it.
+    """
+
+    v: int = VERSION
+    origin: str = "worn"
+    t_us: int
+    given_us: int
+    kind: Kind
+    sentence: str
+    sentences_version: int
+    mode: str
+    load_s: float
+    used: int
+    budget: int
+    ways: list[str] = []
+
+
+class Verb(StrEnum):
+    """What a gateway can be told."""
+
+    PAUSE = "pause"
+    """No cue before `until_us`; 0 ends a pause."""
+    BLINK = "blink"
+    """Let a sensor show itself."""
+    BUZZ = "buzz"
+    """Let a sensor vibrate for a moment."""
+    RECHECK = "recheck"
+    """Ask the wearer to sit tall for five seconds and look whether the calibration holds."""
+    CALIBRATE = "calibrate"
+    """Ask the wearer to calibrate anew."""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """At `…/command`, not retained: something for the wearer's gateway to do.
+
+    Attributes:
+        id: told apart from others by it; the same id again is passed over.
+        verb: what to do.
+        sensor: whom it is for, "" for all that can.
+        until_us: UTC µs, of a pause.
+        expires_us: UTC µs after which it is too late to do it.
+    """
+
+    v: int = VERSION
+    id: str
+    verb: Verb
+    sensor: str = ""
+    until_us: int = 0
+    expires_us: int
+
+
 class CalibrationNotice(msgspec.Struct, frozen=True, kw_only=True):
     """Retained at `…/calibration`."""
 
@@ -113,8 +190,8 @@ class EpisodeNotice(msgspec.Struct, frozen=True, kw_only=True):
     episode: Episode
 
 
-Notice = Presence | SensorStatus | Stored | Live | CalibrationNotice | EpisodeNotice
-N = TypeVar("N", Presence, SensorStatus, Stored, Live, CalibrationNotice, EpisodeNotice)
+Notice = Presence | SensorStatus | Stored | Live | CalibrationNotice | EpisodeNotice | CueNotice | Command
+N = TypeVar("N", Presence, SensorStatus, Stored, Live, CalibrationNotice, EpisodeNotice, CueNotice, Command)
 
 
 def encode(notice: Notice) -> bytes:

@@ -130,6 +130,7 @@ class Gap:
         count: how many samples are missing.
         estimated: True where the sensor neither numbers nor stamps its samples.
         reason: a word: "radio", "gateway restarted", "spool full", …
+        spread: of an estimate: the true number lies within count ± spread.
     """
 
     sensor: str
@@ -139,6 +140,7 @@ class Gap:
     count: int
     estimated: bool = False
     reason: str = "radio"
+    spread: int = 0
 
 
 @dataclass(frozen=True, slots=True)

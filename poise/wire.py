@@ -47,6 +47,7 @@ class _Gap(msgspec.Struct, array_like=True, forbid_unknown_fields=False):
     count: int
     estimated: bool = False
     reason: str = ""
+    spread: int = 0
 
 
 class _Message(msgspec.Struct, array_like=True, forbid_unknown_fields=False):
@@ -169,8 +170,10 @@ def _times(block: _Block, n: int) -> Int64s:
 def _gap(gap: _Gap) -> Gap:
     _require(0 < len(gap.sensor) <= 64 and 0 < len(gap.segment) <= 64, "gap of a sensor without a name")
     _require(0 <= gap.from_us <= gap.to_us < _LATEST_US and 0 <= gap.count < 2**40, "gap out of range")
-    _require(len(gap.reason) <= 64, "gap's reason too long")
-    return Gap(gap.sensor, gap.segment, gap.from_us, gap.to_us, gap.count, gap.estimated, gap.reason)
+    _require(len(gap.reason) <= 64 and 0 <= gap.spread < 2**40, "gap's reason too long or spread off")
+    return Gap(
+        gap.sensor, gap.segment, gap.from_us, gap.to_us, gap.count, gap.estimated, gap.reason, gap.spread
+    )
 
 
 def _vectors(raw: bytes) -> Int16s:

@@ -23,6 +23,10 @@ class Announced:
 
     def __call__(self, leaf: Leaf, payload: bytes, *, detail: str = "", retain: bool = True) -> None:
         assert retain
+        self.anything(leaf, payload, detail=detail)
+
+    def anything(self, leaf: Leaf, payload: bytes, *, detail: str = "", retain: bool = True) -> None:
+        """Take what passes, too."""
         self.seen.append((leaf, detail, payload))
 
 

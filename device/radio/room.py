@@ -16,11 +16,12 @@ from bumble.transport import open_transport
 
 from device.radio.central import CONTROLLER_ADDRESS, Backend, CentralController, local_central
 from device.radio.sensor import Ledger, SampleSource, VirtualSensor
-from device.vendors import movella_dot as dot
+from device.vendors import Vendor, vendor_named
 from poise.errors import ConfigurationError, SensorError
 
 WAKE_S: Final = 0.05
 """One wake-up sends three samples of each sensor; waking for every sample would cost three times as much."""
+_USUAL: Final = vendor_named("movella_dot")
 _log: Final = logging.getLogger(__name__)
 
 
@@ -39,6 +40,7 @@ class RadioRoom:
         *,
         drift_ppm: Mapping[str, float] | None = None,
         patient: bool = False,
+        vendors: Mapping[str, Vendor] | None = None,
     ) -> None:
         """Furnish the room.
 
@@ -48,15 +50,21 @@ class RadioRoom:
             drift_ppm: by segment, how much faster than real time a sensor's clock runs.
             patient: the source's time begins when somebody first listens to a sensor, not at once: a gateway
                 started by hand must not miss the calibration.
+            vendors: by segment, the maker of its sensor; a Movella DOT where none is named.
         """
         self._patient = patient
         self.link = LocalLink()  # type: ignore[no-untyped-call]
+        makers, drift = vendors or {}, drift_ppm or {}
         self.sensors = [
-            VirtualSensor(self.link, f"D4:22:CD:00:00:{i + 1:02X}", segment, source)
+            VirtualSensor(
+                self.link, f"D4:22:CD:00:00:{i + 1:02X}", segment, source, makers.get(segment, _USUAL)
+            )
             for i, segment in enumerate(segments)
         ]
-        drift = drift_ppm or {}
-        self._rates = [dot.RATE_HZ * (1 + drift.get(str(segment), 0.0) * 1e-6) for segment in segments]
+        self._rates = [
+            sensor.vendor.rate_hz * (1 + drift.get(str(sensor.segment), 0.0) * 1e-6)
+            for sensor in self.sensors
+        ]
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -97,7 +105,7 @@ class RadioRoom:
 
     def set_battery(self, i: int, percent: int) -> None:
         """Set the charge that sensor `i` reports."""
-        self.sensors[i].battery = percent
+        self.sensors[i].peripheral.battery_percent = percent
 
     def ledgers(self) -> dict[str, Ledger]:
         """Return each sensor's ledger by its address."""

@@ -1,9 +1,12 @@
-"""A virtual sensor: a Bluetooth peripheral that behaves, byte for byte, as a Movella DOT does.
+"""A virtual sensor: a Bluetooth peripheral that behaves, byte for byte, as one maker's does.
 
-Its clock and its samples run on whether anybody listens or not; it sends only while a central is connected,
-has subscribed and has started the measurement.
+What it answers and sends is the business of the maker's `Peripheral`; here it gets an HCI controller, an
+attribute server and a ledger. Its clock and its samples run on whether anybody listens or not; it sends only
+while a central is connected, has subscribed and has started the measurement.
 """
 
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -18,15 +21,20 @@ from bumble.hci import Address, HCI_Error
 from bumble.link import LocalLink
 
 from device.radio.central import end_link
-from device.vendors import movella_dot as dot
-from device.vendors.base import Samples
+from device.vendors import Vendor
+from device.vendors.base import Endpoint, Keeping, Notification, Peripheral, Samples
+from poise.errors import DecodeError
 from poise.samples import Floats, Int64s
 
 ADVERTISING_MS: Final = 50
-FIRMWARE: Final = (3, 0, 0)
-_Access = Characteristic.Properties
-_READ: Final = Characteristic.Permissions.READABLE
-_WRITE: Final = Characteristic.Permissions.WRITEABLE
+_P = Characteristic.Properties
+_PROPERTIES: Final = {
+    "r": _P.READ,
+    "w": _P.WRITE,
+    "c": _P.WRITE_WITHOUT_RESPONSE,
+    "n": _P.NOTIFY,
+    "i": _P.INDICATE,
+}
 
 
 class SampleSource(Protocol):
@@ -69,46 +77,32 @@ class VirtualSensor:
     Attributes:
         address: its Bluetooth address.
         segment: where the wearer wears it.
+        vendor: its maker.
+        peripheral: what it answers and sends.
         ledger: what it has done.
-        battery: charge in per cent.
     """
 
-    def __init__(self, link: LocalLink, address: str, segment: str, source: SampleSource) -> None:
+    def __init__(
+        self, link: LocalLink, address: str, segment: str, source: SampleSource, vendor: Vendor
+    ) -> None:
         """Build the sensor; `start` switches it on."""
-        self.address, self.segment = address, segment
+        self.address, self.segment, self.vendor = address, segment, vendor
+        self.peripheral: Peripheral = vendor.peripheral(address)
         self.ledger = Ledger()
-        self.battery, self.charging = 90, False
-        self._source = source
-        self._link = link
-        self._measuring = False
+        self._source, self._link = source, link
+        self._kept: list[tuple[int, int]] = []
+        self._answering: set[asyncio.Task[None]] = set()
         self._controller = Controller(f"sensor {segment}", link=link)
-        advertised = AdvertisingData(
-            [
-                Flags(
-                    AdvertisingData.Flags.LE_GENERAL_DISCOVERABLE_MODE
-                    | AdvertisingData.Flags.BR_EDR_NOT_SUPPORTED
-                ),
-                CompleteLocalName(dot.NAMES[0]),
-                ManufacturerSpecificData(dot.COMPANY, b""),
-            ]
-        )
+        advertised = bytes(_advertised(self.peripheral))
         configuration = DeviceConfiguration(
-            name=dot.NAMES[0],
+            name=self.peripheral.advertised.name,
             address=Address(address),
-            advertising_data=bytes(advertised),
+            advertising_data=advertised,
             advertising_interval_min=ADVERTISING_MS,
             advertising_interval_max=ADVERTISING_MS,
         )
         self._device = Device.from_config_with_hci(configuration, self._controller, self._controller)
-        self._samples = Characteristic(
-            UUID(dot.MEDIUM_PAYLOAD), _Access.NOTIFY, Characteristic.Permissions(0), bytes(dot.SAMPLE_BYTES)
-        )
-        self._battery_state: Characteristic[bytes] = Characteristic(
-            UUID(dot.BATTERY),
-            _Access.READ | _Access.NOTIFY,
-            _READ,
-            CharacteristicValue(read=self._on_battery),
-        )
+        self._characteristics = {e.uuid: self._characteristic(e) for e in self.peripheral.endpoints}
         self._device.add_services(self._services())
         self._device.on("connection", self._on_connection)
 
@@ -126,19 +120,28 @@ class VirtualSensor:
     @property
     def sending(self) -> bool:
         """Does anybody listen?"""
-        return self._measuring and bool(self._listeners())
+        return self.peripheral.measuring and any(self._listeners(uuid) for uuid in self._characteristics)
 
     async def run_to(self, index: int) -> None:
         """Let the sensor's clock reach sample `index`, and send what it passed if somebody listens."""
         start, self.ledger.produced = self.ledger.produced, max(index, self.ledger.produced)
-        if index <= start or not self.sending:
+        if index <= start or not (self.sending or isinstance(self.peripheral, Keeping)):
             return
         ticks, acc, gyr = self._source.samples_by_index(self.segment, start, index)
-        raw_ticks = (np.asarray(ticks, np.int64) % (1 << 32)).astype(np.uint32)
-        for offset, notification in enumerate(dot.encode(Samples(raw_ticks, acc, gyr))):
+        ticks = np.asarray(ticks, np.int64)
+        numbered = list(zip(range(start, index), (ticks % (1 << 32)).tolist(), strict=True))
+        if not self.sending and isinstance(self.peripheral, Keeping):
+            self._kept += numbered[: self.peripheral.keep(Samples(ticks, acc, gyr))]
+            return
+        waiting = [*self._kept, *numbered]
+        for notification, n in self.peripheral.send(Samples(ticks, acc, gyr)):
             if not await self._send(notification):
+                self._kept = []
                 return
-            self._book(start + offset, int(raw_ticks[offset]))
+            for sample in waiting[:n]:
+                self._book(*sample)
+            waiting = waiting[n:]
+        self._kept = waiting
 
     async def drop(self) -> None:
         """Hang up, as a sensor does that is switched off and on; it advertises again at once."""
@@ -147,7 +150,7 @@ class VirtualSensor:
 
     async def vanish(self) -> None:
         """Go out of range: the link is lost on both sides and nothing is advertised."""
-        self._measuring = False
+        self._forget()
         me = Address(self.address)
         for connection in list(self._controller.le_connections.values()):
             end_link(self._link, me, connection.peer_address)
@@ -157,45 +160,67 @@ class VirtualSensor:
         """Come back into range."""
         await self._device.start_advertising(auto_restart=True)
 
-    def _services(self) -> list[Service]:
-        info = dot.info(self.address, FIRMWARE)
-        control = CharacteristicValue(
-            read=lambda _c: dot.control_for_rate(dot.RATE_HZ), write=self._on_control
-        )
-        measurement = CharacteristicValue(read=self._on_state, write=self._on_measurement)
-        both = _Access.READ | _Access.WRITE
-        return [
-            Service(
-                UUID(dot.CONFIGURATION_SERVICE),
-                [
-                    Characteristic(UUID(dot.DEVICE_INFO), _Access.READ, _READ, info),
-                    Characteristic(UUID(dot.DEVICE_CONTROL), both, _READ | _WRITE, control),
-                ],
-            ),
-            Service(
-                UUID(dot.MEASUREMENT_SERVICE),
-                [
-                    Characteristic(UUID(dot.MEASUREMENT_CONTROL), both, _READ | _WRITE, measurement),
-                    self._samples,
-                ],
-            ),
-            Service(UUID(dot.BATTERY_SERVICE), [self._battery_state]),
-        ]
+    def _services(self) -> Iterable[Service]:
+        by_service: dict[str, list[Characteristic[bytes]]] = {}
+        for endpoint in self.peripheral.endpoints:
+            by_service.setdefault(endpoint.service, []).append(self._characteristics[endpoint.uuid])
+        return [Service(UUID(uuid), found) for uuid, found in by_service.items()]
 
-    def _listeners(self) -> list[Connection]:
-        subscribers = self._device.gatt_server.subscribers
-        handle = self._samples.handle
-        return [
-            c for c in self._device.connections.values() if subscribers.get(c, {}).get(handle, b"\0")[0] & 1
-        ]
+    def _characteristic(self, endpoint: Endpoint) -> "Characteristic[bytes]":
+        properties = _P(0)
+        for letter in endpoint.access:
+            properties |= _PROPERTIES[letter]
+        allowed = Characteristic.Permissions(0)
+        if "r" in endpoint.access:
+            allowed |= Characteristic.Permissions.READABLE
+        if "w" in endpoint.access or "c" in endpoint.access:
+            allowed |= Characteristic.Permissions.WRITEABLE
+        uuid = endpoint.uuid
 
-    async def _send(self, notification: bytes) -> bool:
+        def read(_connection: Any) -> bytes:
+            return self.peripheral.read(uuid)
+
+        async def write(_connection: Any, value: bytes) -> None:
+            await self._on_write(uuid, bytes(value))
+
+        return Characteristic(UUID(uuid), properties, allowed, CharacteristicValue(read=read, write=write))
+
+    async def _on_write(self, uuid: str, value: bytes) -> None:
         try:
-            for connection in self._listeners():
-                await self._device.notify_subscriber(connection, self._samples, notification)
-        except (BaseBumbleError, HCI_Error):  # the link ended just now
+            answers = self.peripheral.write(uuid, value)
+        except DecodeError as exc:
+            raise ATT_Error(ErrorCode.INVALID_ATTRIBUTE_LENGTH) from exc
+        if answers:  # they follow the answer to the write itself
+            task = asyncio.create_task(self._answer(answers))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, answers: Sequence[Notification]) -> None:
+        for answer in answers:
+            await self._send(answer)
+
+    def _listeners(self, uuid: str) -> list[Connection]:
+        subscribers = self._device.gatt_server.subscribers
+        handle = self._characteristics[uuid].handle
+        return [
+            c for c in self._device.connections.values() if subscribers.get(c, {}).get(handle, b"\0")[0] & 3
+        ]
+
+    async def _send(self, notification: Notification) -> bool:
+        """Send to who listens; False if nobody does."""
+        characteristic, listeners = (
+            self._characteristics[notification.uuid],
+            self._listeners(notification.uuid),
+        )
+        try:
+            for connection in listeners:
+                if characteristic.properties & _P.INDICATE:
+                    await self._device.indicate_subscriber(connection, characteristic, notification.value)
+                else:
+                    await self._device.notify_subscriber(connection, characteristic, notification.value)
+        except (BaseBumbleError, HCI_Error, TimeoutError):  # the link ended just now
             return False
-        return True
+        return bool(listeners)
 
     def _book(self, index: int, tick: int) -> None:
         ledger = self.ledger
@@ -205,24 +230,22 @@ class VirtualSensor:
         ledger.last_index, ledger.last_tick = index, tick
 
     def _on_connection(self, connection: Connection) -> None:
-        connection.on("disconnection", self._on_disconnection)
+        connection.on("disconnection", lambda _reason: self._forget())
 
-    def _on_disconnection(self, _reason: int) -> None:
-        self._measuring = False
+    def _forget(self) -> None:
+        self.peripheral.disconnected()
+        if not isinstance(self.peripheral, Keeping):
+            self._kept = []
 
-    def _on_battery(self, _connection: Any) -> bytes:
-        return bytes([self.battery, self.charging])
 
-    def _on_state(self, _connection: Any) -> bytes:
-        return dot.START if self._measuring else dot.STOP
-
-    def _on_control(self, _connection: Any, value: bytes) -> None:
-        """Take device control; the output rate is 60 Hz whatever is asked, as no other is simulated."""
-
-    def _on_measurement(self, _connection: Any, value: bytes) -> None:
-        if len(value) != len(dot.START):
-            raise ATT_Error(ErrorCode.INVALID_ATTRIBUTE_LENGTH)
-        if bytes(value) == dot.START:
-            self._measuring = True
-        elif bytes(value[:2]) == dot.STOP[:2]:
-            self._measuring = False
+def _advertised(peripheral: Peripheral) -> AdvertisingData:
+    flags = AdvertisingData.Flags.LE_GENERAL_DISCOVERABLE_MODE | AdvertisingData.Flags.BR_EDR_NOT_SUPPORTED
+    structures: list[Any] = [Flags(flags)]
+    if peripheral.advertised.name:
+        structures.append(CompleteLocalName(peripheral.advertised.name))
+    for uuid in sorted(peripheral.advertised.services):
+        kind = AdvertisingData.Type.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS
+        structures.append((kind, bytes.fromhex(uuid.replace("-", ""))[::-1]))
+    if peripheral.company is not None:
+        structures.append(ManufacturerSpecificData(*peripheral.company))
+    return AdvertisingData(structures)

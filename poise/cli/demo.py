@@ -120,6 +120,7 @@ async def _worn(
                 origin="simulated",
                 told=lambda sentence: out.print(f"  to the wearer: {sentence}"),
                 drain_s=drain_s,
+                cues=parts.Cues(settings.cues.plan(), zoneinfo.ZoneInfo(settings.zone)),
             ),
         ):
             yield room, began_us

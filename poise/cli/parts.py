@@ -7,15 +7,19 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from analytics.cues.plan import CuePlan
 from dashboards.app import create_app
 from dashboards.serve import serve
 from device.ble import Backend
 from device.calibrating import CalibrationWatch, Step
+from device.cueing.desktop import Desktop
+from device.cueing.edge import Edge
 from device.gateway import Gateway, new_session
 from device.spool import DiskSpool
 from ingest.bridge import Bridge
@@ -32,7 +36,7 @@ from poise.cli.alone import alone
 from poise.cli.running import during
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
-from poise.notices import CalibrationNotice, Presence, encode
+from poise.notices import CalibrationNotice, Command, Presence, encode
 from poise.samples import SampleMessage
 from poise.topics import Leaf, Wearer
 
@@ -104,6 +108,21 @@ async def paging(reader: StoreReader, broker: BrokerSettings, port: int) -> Asyn
         yield f"http://127.0.0.1:{port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """How the wearer is reminded.
+
+    Attributes:
+        plan: when; None for never.
+        zone: the wearer's time zone.
+        desktop: on the desktop too, where no worn sensor can vibrate.
+    """
+
+    plan: CuePlan | None = None
+    zone: tzinfo = UTC
+    desktop: bool = False
+
+
 @dataclass(slots=True)
 class Wearing:
     """A gateway at work, with its spool, bridge and calibration.
@@ -121,9 +140,11 @@ class Wearing:
     calibration: Calibration | None = None
     _watch: CalibrationWatch | None = None
     _step: Step | None = field(default=None)
+    _obeying: set[asyncio.Task[bool]] = field(default_factory=set)
 
     def begin(self) -> None:
-        """Use the calibration on file, or watch for one."""
+        """Use the calibration on file, or watch for one; take commands from now on."""
+        self.bridge.commanded = self._obey
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             self._use(msgspec.json.decode(self.file.read_bytes(), type=Calibration))
         if self.calibration is None:
@@ -142,8 +163,15 @@ class Wearing:
             self.file.write_bytes(msgspec.json.encode(made))
             self._use(made)
 
+    def _obey(self, command: Command) -> None:
+        task = asyncio.ensure_future(self.gateway.commands.obey(command))
+        self._obeying.add(task)
+        task.add_done_callback(self._obeying.discard)
+
     def _use(self, calibration: Calibration) -> None:
         self.calibration = calibration
+        if self.gateway.edge is not None:
+            self.gateway.edge.calibrate(calibration)
         self.gateway.calibration = calibration.id
         self.bridge.announce(Leaf.CALIBRATION, encode(CalibrationNotice(calibration=calibration)))
 
@@ -168,10 +196,11 @@ async def wearing(
     origin: str = "worn",
     told: Callable[[str], None] = lambda _sentence: None,
     drain_s: float = DRAIN_S,
+    cues: Cues | None = None,
 ) -> AsyncIterator[Wearing]:
     """Run a gateway beside the block; at its end spool what is left and send it while time allows."""
     with spooling(data, "spool", wearer) as spool:
-        worn = _prepared(wearer, sensors, broker, data, spool, backend, origin, told)
+        worn = _prepared(wearer, sensors, broker, data, spool, backend, origin, told, cues or Cues())
         async with during(worn.bridge.run()):
             async with during(worn.gateway.run()):
                 yield worn
@@ -199,6 +228,7 @@ def _prepared(
     backend: Backend | None,
     origin: str,
     told: Callable[[str], None],
+    cues: Cues,
 ) -> Wearing:
     session = new_session()
     presence = Presence(
@@ -211,8 +241,17 @@ def _prepared(
     )
     bridge = Bridge(broker, wearer, spool, presence)
     gateway = Gateway(
-        wearer, sensors, spool, bridge.announce, backend=backend, origin=origin, session=session
+        wearer,
+        sensors,
+        spool,
+        bridge.announce,
+        backend=backend,
+        origin=origin,
+        session=session,
+        edge=Edge(cues.plan, cues.zone) if cues.plan else None,
+        desktop=Desktop() if cues.desktop else None,
     )
+    gateway.signals.given = lambda notice: told(notice.sentence)
     file = data / f"calibration-{wearer.site}-{wearer.patient}.json"
     worn = Wearing(gateway, bridge, spool, file, told)
     worn.begin()

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from device.ble import Backend
 from device.radio.central import open_central
@@ -74,6 +75,7 @@ async def _wear(settings: Settings, backend: Backend | None, origin: str) -> int
         backend=backend,
         origin=origin,
         told=out.print,
+        cues=parts.Cues(settings.cues.plan(), ZoneInfo(settings.zone), settings.cues.desktop),
     ) as worn:
         out.print(f"Gateway of {settings.wearer.patient}, session {worn.gateway.session}.")
         await asyncio.sleep(FOREVER)

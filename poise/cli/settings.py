@@ -4,6 +4,8 @@ import os
 import time
 import tomllib
 import zoneinfo
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,6 +19,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from analytics.cues.cue import CueMode
+from analytics.cues.plan import DEFAULT_CUE_PLAN, CuePlan
 from ingest.broker import BrokerSettings
 from ingest.influx import InfluxSettings
 from poise.errors import ConfigurationError, WireError
@@ -60,6 +64,36 @@ class StorePart(_Part):
         return InfluxSettings(url=self.url, token=self.token, org=self.org, bucket=self.bucket)
 
 
+class CuePart(_Part):
+    """When the wearer is reminded; what each means stands in docs/methods.md, *Cues*."""
+
+    mode: CueMode = CueMode.EXPOSURE
+    delay_s: float = DEFAULT_CUE_PLAN.delay_s
+    budget_per_day: int = DEFAULT_CUE_PLAN.budget_per_day
+    quiet_hours: list[tuple[float, float]] = list(DEFAULT_CUE_PLAN.quiet_hours)
+    first_day: date | None = None
+    desktop: bool = True
+
+    def plan(self) -> CuePlan:
+        """Return them as the analytics want them.
+
+        Raises:
+            ConfigurationError: naming the field that cannot be.
+        """
+        first = None if self.first_day is None else (self.first_day - date(1970, 1, 1)).days
+        try:
+            return replace(
+                DEFAULT_CUE_PLAN,
+                mode=self.mode,
+                delay_s=self.delay_s,
+                budget_per_day=self.budget_per_day,
+                quiet_hours=tuple(self.quiet_hours),
+                first_day=first,
+            )
+        except ConfigurationError as exc:
+            raise ConfigurationError(f"setting cues: {exc}") from exc
+
+
 class Settings(BaseSettings):
     """All settings of a machine.
 
@@ -69,6 +103,7 @@ class Settings(BaseSettings):
         timezone: IANA zone of new wearers.
         data: folder for the database, spools and calibrations.
         sensors: segment by sensor address.
+        cues: when the wearer is reminded.
     """
 
     model_config = SettingsConfigDict(
@@ -82,6 +117,7 @@ class Settings(BaseSettings):
     broker: BrokerPart = BrokerPart()
     store: StorePart = StorePart()
     sensors: dict[str, str] = {}
+    cues: CuePart = CuePart()
 
     @classmethod
     def settings_customise_sources(

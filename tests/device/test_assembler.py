@@ -6,21 +6,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.assembler import Assembler
-from device.clock import WRAP, Moment
+from device.clock import Moment
+from device.ticks import WRAP
 from device.track import LastSample
 from device.vendors import movella_dot, vendor_named
-from device.vendors.base import Samples
+from device.vendors.base import Notification, Samples
 from poise.samples import SampleMessage, regular_times
 
 DOT = vendor_named("movella_dot")
 UTC0, HOST0 = 1_800_000_000_250_000, 7_000_000_000
 SEGMENTS = {"a": "head", "b": "c7"}
-Arrival = tuple[int, str, bytes]
+Arrival = tuple[int, str, Notification]
 
 
-def frames(segment: str, first: int, last: int) -> list[bytes]:
+def sent(samples: Samples) -> list[Notification]:
+    return [Notification(movella_dot.MEDIUM_PAYLOAD, value) for value in movella_dot.encode(samples)]
+
+
+def frames(segment: str, first: int, last: int) -> list[Notification]:
     ticks, acc, gyr = CountingSource().samples_by_index(segment, first, last)
-    return movella_dot.encode(Samples((ticks % WRAP).astype(np.uint32), acc, gyr))
+    return sent(Samples(ticks % WRAP, acc, gyr))
 
 
 def arrivals(seconds: int, *, lost: range = range(0), late: range = range(0)) -> list[Arrival]:
@@ -111,10 +116,12 @@ def test_values_out_of_range_are_flagged() -> None:
     track = assembler.add("a", "head", DOT)
     acc, gyr = np.full((3, 3), 9.0), np.zeros((3, 3))
     acc[1, 0], gyr[2, 1] = 400.0, np.nan
-    ticks = np.array([0, 16_667, 33_333], np.uint32)
-    for k, raw in enumerate(movella_dot.encode(Samples(ticks, acc, gyr))):
+    ticks = np.array([0, 16_667, 33_333])
+    for k, raw in enumerate(sent(Samples(ticks, acc, gyr))):
         assembler.push("a", raw, Moment(HOST0 + k * 16_667, UTC0 + k * 16_667))
-    assembler.push("a", b"rubbish", Moment(HOST0 + 40_000, UTC0 + 40_000))
+    assembler.push(
+        "a", Notification(movella_dot.MEDIUM_PAYLOAD, b"rubbish"), Moment(HOST0 + 40_000, UTC0 + 40_000)
+    )
     (message,) = assembler.finish(Moment(HOST0 + 50_000, UTC0 + 50_000))
     (batch,) = message.batches
     assert batch.flags is not None

@@ -91,7 +91,7 @@ async def test_a_silent_sensor_is_stale_and_then_connected_again(
         (link,) = gateway.links.values()
         async with running(gateway):
             await until(lambda: link.state == "streaming")
-            room.sensors[0]._measuring = False  # a sensor that hangs: connected, but mute
+            room.sensors[0].peripheral.measuring = False  # a sensor that hangs: connected, but mute
             await until(lambda: link.state == "stale")
             await until(lambda: link.state == "streaming")
             await asyncio.sleep(1)
@@ -104,7 +104,7 @@ async def test_a_silent_sensor_is_stale_and_then_connected_again(
 @pytest.mark.skipif(os.path.exists("/run/dbus/system_bus_socket"), reason="this machine may have Bluetooth")  # noqa: PTH110
 async def test_no_bluetooth_is_one_sentence_that_mends_it() -> None:
     class Nobody:
-        found = notified = changed = lambda *_: None
+        found = linked = notified = changed = lambda *_: None
 
     with pytest.raises(ConfigurationError, match=r"No Bluetooth adapter is ready\. Plug one in"):
         await Bluetooth({"D4:22:CD:00:00:01": "c7"}, Nobody(), SystemClock()).run()

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from device.assembler import Assembler
-from device.clock import WRAP, Moment, TickRead, read_tick
+from device.clock import Moment
+from device.ticks import WRAP, TickRead, read_tick
 from device.vendors import movella_dot, vendor_named
-from device.vendors.base import Samples
+from device.vendors.base import Notification, Samples
 from poise.samples import ImuBatch, SampleMessage
 
 DOT = vendor_named("movella_dot")
@@ -46,8 +47,9 @@ def stream(
         yield i, (first_tick + (i * 1_000_000) // 60) % WRAP, arrived
 
 
-def notification(tick: int) -> bytes:
-    return movella_dot.encode(Samples(np.array([tick], np.uint32), np.zeros((1, 3)), np.zeros((1, 3))))[0]
+def notification(tick: int) -> Notification:
+    samples = Samples(np.array([tick]), np.zeros((1, 3)), np.zeros((1, 3)))
+    return Notification(movella_dot.MEDIUM_PAYLOAD, movella_dot.encode(samples)[0])
 
 
 def messages_of(samples: Iterator[tuple[int, int, int]], *, set_at: int = 0, set_by: int = 0):

@@ -54,7 +54,7 @@ def indices(segment: str, batches: list[ImuBatch]) -> Int64s:
         assert abs(int(ticks[start]) - batch.first_tick % 2**32) < 1000
         found.append(np.arange(start, start + len(batch)))
         raw, acc, gyr = wearer.samples_by_index(segment, start, start + len(batch))
-        told = dot.MovellaDot().decode(dot.encode(Samples(raw.astype(np.uint32), acc, gyr)))
+        told = dot.decode(dot.encode(Samples(raw, acc, gyr)))
         assert (quantise(told.acc, batch.scale.acc_nano)[0] == batch.acc).all()
         assert (quantise(told.gyr, batch.scale.gyr_nano)[0] == batch.gyr).all()
     return np.concatenate(found)

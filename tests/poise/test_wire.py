@@ -48,6 +48,11 @@ def test_golden_payloads(name: str, message: SampleMessage) -> None:
     assert decode_samples(golden) == message
 
 
+def test_gaps_without_a_spread_are_read_as_exact() -> None:
+    golden = bytes.fromhex((GOLDEN / "without_spread.hex").read_text())
+    assert decode_samples(golden) == full()
+
+
 def test_a_stranger_can_write_a_payload_from_the_document_alone() -> None:
     blocks = [["X1", "c7", 0, START_US, 20_000_000, None, 4_788_403, bytes(6), 1_065_264, bytes(6)]]
     payload = msgspec.msgpack.encode([1, "my session", 0, 0, "worn", blocks, []])
