@@ -30,8 +30,8 @@ class Allowance:
     def vary(self, *, varied: bool) -> None:
         """Say whether the wearer varies posture unasked; `limit` is the load at which a cue is due, units."""
         self._varied = varied
-        steady = self._plan.mode is CueMode.EXPOSURE and not varied
-        limit_s = min(self._plan.steady_s, self._plan.delay_s) if steady else self._plan.delay_s
+        by_load = self._plan.varied_s if varied else min(self._plan.steady_s, self._plan.varied_s)
+        limit_s = by_load if self._plan.mode is CueMode.EXPOSURE else self._plan.delay_s
         self.limit = round(limit_s * UNITS_PER_SECOND / (self._share or 1.0))
 
     def begin(self, day: int, utc_offset_s: int, now_us: int | None) -> None:

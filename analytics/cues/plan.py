@@ -23,11 +23,13 @@ class CuePlan:
 
     Attributes:
         mode: exposure, threshold or off.
-        delay_s: threshold mode: how long a posture is held before a cue. Exposure mode: the limit of the
-            load in work that varies (`analytics.cues.variation`); a posture held at its threshold reaches it
-            in about that time, one twice as far in half. A project decision, tried in `benchmarks/cues.py`,
-            within the 3 s to 10 min of products.
-        steady_s: exposure mode: the limit in steady work, and for who is hard to reach (`Asking`); `delay_s`
+        delay_s: threshold mode: how long a posture is held before a cue. 60 s is a project decision, within
+            the 3 s to 10 min of products and at the 1 min from which RULA calls a posture static (McAtamney
+            and Corlett 1993, doi:10.1016/0003-6870(93)90080-S).
+        varied_s: exposure mode: the limit of the load in work that varies (`analytics.cues.variation`); a
+            posture held at its threshold reaches it in about that time, one twice as far in half. A project
+            decision, tried in `benchmarks/cues.py`.
+        steady_s: exposure mode: the limit in steady work, and for who is hard to reach (`Asking`); `varied_s`
             if that is less. 10 s is the dwell of an episode; project decision.
         recovery: s of load that a second near upright takes away. 1, so that as long upright as forward
             leaves nothing: a project decision; no source for the rate in postures this light was found.
@@ -54,7 +56,8 @@ class CuePlan:
     """
 
     mode: CueMode = CueMode.EXPOSURE
-    delay_s: float = 105.0
+    delay_s: float = 60.0
+    varied_s: float = 105.0
     steady_s: float = 10.0
     recovery: float = 1.0
     refractory_s: float = 60.0
@@ -78,7 +81,16 @@ class CuePlan:
         Raises:
             ConfigurationError: with the field and what it may be.
         """
-        seconds = ("delay_s", "steady_s", "recovery", "refractory_s", "repeat_s", "repeat_most_s", "answer_s")
+        seconds = (
+            "delay_s",
+            "varied_s",
+            "steady_s",
+            "recovery",
+            "refractory_s",
+            "repeat_s",
+            "repeat_most_s",
+            "answer_s",
+        )
         for name in (*seconds, "content_s", "ask_s", "stale_s"):
             if not 0 < getattr(self, name) < DAY_S:
                 raise ConfigurationError(f"{name} must be more than 0 and less than a day's {DAY_S} s")

@@ -69,6 +69,8 @@ class CuePart(_Part):
 
     mode: CueMode = CueMode.EXPOSURE
     delay_s: float = DEFAULT_CUE_PLAN.delay_s
+    steady_s: float = DEFAULT_CUE_PLAN.steady_s
+    varied_s: float = DEFAULT_CUE_PLAN.varied_s
     budget_per_day: int = DEFAULT_CUE_PLAN.budget_per_day
     quiet_hours: list[tuple[float, float]] = list(DEFAULT_CUE_PLAN.quiet_hours)
     first_day: date | None = None
@@ -86,6 +88,8 @@ class CuePart(_Part):
                 DEFAULT_CUE_PLAN,
                 mode=self.mode,
                 delay_s=self.delay_s,
+                steady_s=self.steady_s,
+                varied_s=self.varied_s,
                 budget_per_day=self.budget_per_day,
                 quiet_hours=tuple(self.quiet_hours),
                 first_day=first,

@@ -21,7 +21,7 @@ HOUR_US = 3_600_000_000
 KINDS = (Kind.SLOUCH, Kind.FORWARD_HEAD)
 BARE = CuePlan(fading=(), quiet_hours=(), budget_per_day=10_000)
 ALWAYS = replace(
-    BARE, delay_s=60, steady_s=60, content_s=5, refractory_s=120, repeat_s=120, repeat_most_s=1800
+    BARE, varied_s=60, steady_s=60, content_s=5, refractory_s=120, repeat_s=120, repeat_most_s=1800
 )
 """One limit, whether the work varies or not."""
 
@@ -211,7 +211,7 @@ def ends(ratio: np.ndarray, plan: CuePlan, **more: Any) -> list[tuple[How, float
 
 
 def test_a_cue_asks_until_the_wearer_is_near_upright_and_a_threshold_only_until_just_inside() -> None:
-    load, inside = replace(ALWAYS, delay_s=15), replace(ALWAYS, mode=CueMode.THRESHOLD, delay_s=15)
+    load, inside = replace(ALWAYS, varied_s=15), replace(ALWAYS, mode=CueMode.THRESHOLD, delay_s=15)
     sits_up = stretch((20, 1.0), (2, 0.9), (2, 0.3), (1, 0.6), (20, 0.3))
     assert ends(sits_up, load) == [(How.CONTENT, 10.0)]
     assert ends(sits_up, inside) == [(How.CONTENT, 5.1)]
@@ -343,6 +343,7 @@ def test_bad_frames_never_raise() -> None:
     "wrong",
     [
         {"delay_s": 0},
+        {"varied_s": 0},
         {"steady_s": 0},
         {"patience": 0.5},
         {"budget_per_day": -1},
