@@ -10,7 +10,7 @@ from analytics.motion.angles import axes
 from analytics.motion.faults import Faults, clipped
 from analytics.motion.intensity import SUMS, intensities
 from analytics.motion.moments import Moments
-from analytics.motion.orientation import HOLE, Orientation, frame_from_sensor, product, up_in_sensor
+from analytics.motion.orientation import HOLE, Orientation, frame_from_sensor, up_in_sensor
 from analytics.motion.stack import Made, Piece, Rows, Stack, joined
 from poise.calibration import Calibration
 from poise.results import GRID_US
@@ -23,6 +23,11 @@ SILENT_FRAMES: Final = 50
 
 PORTION: Final = 3000
 """Samples of a sensor that are taken at once: what is computed of them then fits the processor's cache."""
+
+_TERMS: Final = np.array([[0, 1, 2, 3], [1, 0, 3, 2], [2, 3, 0, 1], [3, 2, 1, 0]])
+_SIGNS: Final = np.array([[1, 1, 1, 1], [-1, 1, -1, 1], [-1, 1, 1, -1], [-1, -1, 1, 1]])[..., None] * 1.0
+"""Row i: which component of the right factor, with which sign, component i of the left one is multiplied
+with for w, x, y and z of a product."""
 
 A = TypeVar("A", bound=np.generic)
 
@@ -143,18 +148,19 @@ class Grid:
         through = self._newest() if everything else self._complete()
         start = max(self.emitted + 1, self.first)
         n = max(through - start + 1, 0) if through > self.emitted else 0
-        q = np.full((n, len(segments), 4), np.nan)
-        sums = np.zeros((n, len(segments), SUMS), np.int64)
+        q = np.full((4, len(segments), n), np.nan)
+        sums = np.zeros((SUMS, len(segments), n), np.int64)
         if n:
             made = self._take(start, through)
-            columns = np.array([segments.index(name) for name in self._segments])[made.numbers]
-            q[made.frames - start, columns], sums[made.frames - start, columns] = made.q, made.sums
+            column = np.array([segments.index(name) for name in self._segments])[made.numbers]
+            row = made.frames - start
+            q[:, column, row], sums[:, column, row] = made.q.T, made.sums.T
         self.emitted = max(self.emitted, through)
-        seen = np.isfinite(q[:, :, 0]).any(axis=1)
+        seen = np.isfinite(q[0]).any(axis=0)
         if seen.all():
-            return self._moments(start + np.arange(n), segments, q, sums)
+            return self._moments(np.arange(start, start + n), segments, q, sums)
         kept = np.flatnonzero(seen)
-        return self._moments(start + kept, segments, q[kept], sums[kept])
+        return self._moments(start + kept, segments, q[:, :, kept], sums[:, :, kept])
 
     def _track(self, batch: ImuBatch) -> SensorTrack:
         """Return the track of the batch's sensor; another sensor or scale on a segment begins a new one."""
@@ -177,15 +183,20 @@ class Grid:
         return made.where(~later & (made.frames >= start))
 
     def _moments(self, frames: Int64s, segments: tuple[str, ...], q: Floats, sums: Int64s) -> Moments:
-        w, x, y, z = (q[..., i] for i in range(4))
-        q = q / np.sqrt(w * w + x * x + y * y + z * z)[..., None]
-        if segments:
-            q = product(q, np.stack([self.tracks[segment].q_frame_from_sensor for segment in segments]))
-        scales = [self.tracks[segment].scale for segment in segments]
-        acc_scale = np.array([scale.acc_nano for scale in scales]) * 1e-9
-        gyr_scale = np.array([scale.gyr_nano for scale in scales]) * 1e-9
-        rate, force, shake = intensities(sums, acc_scale, gyr_scale)
-        return Moments(frames, segments, q, up_in_sensor(q), rate, force, shake)
+        """Return moments of (4, m, n) orientations and (SUMS, m, n) sums.
+
+        In memory each segment's angles follow each other: everything after works by columns.
+        """
+        tracks = [self.tracks[segment] for segment in segments]
+        squares = q * q
+        q = q / np.sqrt(squares[0] + squares[1] + squares[2] + squares[3])
+        if tracks:
+            q = _times(q, np.array([track.q_frame_from_sensor for track in tracks]))
+        acc, gyr = [track.scale.acc_nano for track in tracks], [track.scale.gyr_nano for track in tracks]
+        rate, force, shake = intensities(sums, np.array(acc) * 1e-9, np.array(gyr) * 1e-9)
+        up = np.empty((3, *q.shape[1:]))
+        up_in_sensor(q.transpose(2, 1, 0), out=up.T)
+        return Moments(frames, segments, q.transpose(2, 1, 0), up.T, rate.T, force.T, shake.T)
 
     def _ready(self) -> list[int]:
         ready = self._stack.ready.tolist()
@@ -203,6 +214,18 @@ class Grid:
             return -1
         slowest = min(frame for frame in ready if frame > newest - SILENT_FRAMES)
         return max(slowest, newest - LATE_FRAMES)
+
+
+def _times(q: Floats, r: Floats) -> Floats:
+    """Return the quaternion products q r, (4, m, n), of (4, m, n) and (m, 4).
+
+    The same products and sums as in `orientation.product`, for all four components at once.
+    """
+    terms = (r.T[_TERMS] * _SIGNS)[..., None]
+    found: Floats = q[0] * terms[0]
+    for component, term in zip(q[1:], terms[1:], strict=True):
+        found += component * term
+    return found
 
 
 def _portions(batches: Sequence[ImuBatch]) -> Iterator[Sequence[ImuBatch]]:

@@ -31,16 +31,18 @@ def sums_of(acc: Int16s, gyr: Int16s, begins: Int64s) -> Int64s:
 
 
 def intensities(sums: Int64s, acc_scale: Floats, gyr_scale: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return rate, force and shake (n, m) of `analytics.motion.moments.Moments`.
+    """Return rate, force and shake (m, n), transposed in `analytics.motion.moments.Moments`.
 
     Args:
-        sums: (n, m, SUMS); a moment without samples gives NaN.
+        sums: (SUMS, m, n); a moment without samples gives NaN.
         acc_scale: (m,) m/s² for a count.
         gyr_scale: (m,) rad/s for a count.
     """
-    n = np.where(sums[..., 0] > 0, sums[..., 0], np.nan)
-    x, y, z = (sums[..., i] / n for i in (1, 2, 3))
-    square = sums[..., 4] / n
-    scatter = np.maximum(square - (x * x + y * y + z * z), 0.0)
-    rate = np.sqrt(sums[..., 5] / n) * gyr_scale
-    return rate, np.sqrt(square) * acc_scale, np.sqrt(scatter) * acc_scale
+    means = sums[1:] / np.where(sums[0] > 0, sums[0], np.nan)
+    squares = means[:3] * means[:3]
+    found = np.empty((3, *sums.shape[1:]))
+    found[0], found[1] = means[4], means[3]
+    np.maximum(means[3] - (squares[0] + squares[1] + squares[2]), 0.0, out=found[2])
+    np.sqrt(found, out=found)
+    found *= np.array((gyr_scale, acc_scale, acc_scale))[..., None]
+    return found[0], found[1], found[2]

@@ -286,13 +286,13 @@ def _between(before: Floats, after: Floats, share: Floats) -> Floats:
     return before + share * (after - before)
 
 
-def up_in_sensor(q_earth_from_sensor: Floats) -> Floats:
+def up_in_sensor(q_earth_from_sensor: Floats, out: Floats | None = None) -> Floats:
     """Return (…, 3) earth's up in the sensor frame for (…, 4) quaternions w, x, y, z.
 
     Element by element and without matrix products, whose rounding would depend on the batch's length.
     """
     w, x, y, z = (q_earth_from_sensor[..., i] for i in range(4))
-    up = np.empty((*w.shape, 3))
+    up = np.empty((*w.shape, 3)) if out is None else out
     up[..., 0] = 2 * (x * z - w * y)
     up[..., 1] = 2 * (y * z + w * x)
     up[..., 2] = 1 - 2 * (x * x + y * y)
