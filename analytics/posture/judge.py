@@ -167,7 +167,8 @@ class Judge:
         activity: Activities | None,
         leads: Int64s | None,
     ) -> Iterator[Episode]:
-        for row, (kind, any_held) in enumerate(zip(KINDS, held.any(axis=1).tolist(), strict=True)):
+        somewhere = np.asarray(held.any(axis=1), np.bool_).tolist()
+        for row, (kind, any_held) in enumerate(zip(KINDS, somewhere, strict=True)):
             tracker = self._trackers.get(kind)
             if not any_held and (tracker is None or tracker.idle):
                 continue
