@@ -14,15 +14,16 @@ from analytics.motion.orientation import HOLE, Orientation, frame_from_sensor, u
 from analytics.motion.stack import Made, Piece, Rows, Stack, joined
 from poise.calibration import Calibration
 from poise.results import GRID_US
-from poise.samples import Bools, Floats, ImuBatch, Int64s, Scale
+from poise.samples import Bools, Floats, ImuBatch, Int16s, Int64s, Scale
 
 LATE_FRAMES: Final = 20
 """A sensor this far (2 s) behind the newest is not waited for: its frames are shown as unseen."""
 SILENT_FRAMES: Final = 50
 """A sensor silent for 5 s is no longer expected; the same time ends a run (docs/postures.md)."""
 
-PORTION: Final = 3000
-"""Samples of a sensor that are taken at once: what is computed of them then fits the processor's cache."""
+PORTION: Final = 8000
+"""Samples of a sensor that are taken at once. Larger arrays go back to the system after each step,
+and getting their pages again takes longer than the step itself."""
 
 _TERMS: Final = np.array([[0, 1, 2, 3], [1, 0, 3, 2], [2, 3, 0, 1], [3, 2, 1, 0]])
 _SIGNS: Final = np.array([[1, 1, 1, 1], [-1, 1, -1, 1], [-1, 1, 1, -1], [-1, -1, 1, 1]])[..., None] * 1.0
@@ -55,9 +56,9 @@ class SensorTrack:
         """Return a batch as it is."""
         return Piece(self.number, batch.t_us, batch.acc, batch.gyr)
 
-    def follow(self, batch: ImuBatch) -> tuple[Floats, bool]:
+    def follow(self, batch: ImuBatch, counts: Int16s) -> tuple[Floats, bool]:
         """Return the orientation (n, 4) at unbroken samples, and whether a gap lies before the first."""
-        return self._orientation.follow(batch)
+        return self._orientation.follow(batch, counts)
 
     def orient(self, batches: Sequence[ImuBatch]) -> tuple[Oriented | None, Faults]:
         """Return any samples with their orientation, without those that came too late."""
@@ -113,7 +114,8 @@ class Grid:
                 [track.piece(batch) for track, batch in zip(tracks, batches, strict=True)]
             )
             if rows.unbroken(np.array([HOLE * batch.period_ns for batch in batches])):
-                oriented = [track.follow(batch) for track, batch in zip(tracks, batches, strict=True)]
+                told = zip(tracks, batches, rows.apart(), strict=True)
+                oriented = [track.follow(batch, counts) for track, batch, counts in told]
                 jumps = rows.starts[[jumped for _, jumped in oriented]] + 1
                 repeated = self._resample(rows, [q for q, _ in oriented], jumps)
                 return Faults(0, sum(clipped(batch.flags) for batch in batches), repeated)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from vqf import VQF
 
-from poise.samples import Bools, Floats, ImuBatch, Int64s, SampleFlag, Scale
+from poise.samples import Bools, Floats, ImuBatch, Int16s, Int64s, SampleFlag, Scale
 
 FILLED_GAP_US: Final = 1_000_000
 """A gap up to this is bridged by a straight line of samples; after a longer one the filter starts again and
@@ -25,7 +25,6 @@ HOLE: Final = 1.5
 """Periods between two samples of a batch from which on one is missing."""
 _CARRIED: Final = ("gyrQuat", "accQuat", "bias", "biasP", "lastAccLp")
 """What of the filter's state does not depend on its rate."""
-
 
 State = tuple[int, Floats, int | None, Floats, Floats, Floats]
 
@@ -116,38 +115,39 @@ class Orientation:
         jump = np.zeros(len(batch), np.bool_)
         if len(batch) == 0:
             return Track(batch.t_us, np.zeros((0, 4)), jump, taken, self.frame)
-        q, jump[0] = self.follow(batch)
+        q, jump[0] = self.follow(batch, np.array((batch.acc.T, batch.gyr.T)))
         return Track(batch.t_us, q, jump, taken, self.frame)
 
-    def follow(self, batch: ImuBatch) -> tuple[Floats, bool]:
+    def follow(self, batch: ImuBatch, counts: Int16s) -> tuple[Floats, bool]:
         """Take samples without a hole between them, all newer than the last: nothing is checked.
+
+        Args:
+            batch: the samples.
+            counts: (2, 3, n) their acceleration and angular rate.
 
         Returns:
             (n, 4) orientation of F at each, and whether a gap lies before the first.
         """
-        values = self._in_frame(batch)
+        values = self._in_frame(batch.scale, counts)
         acc, gyr = values
         if batch.flags is not None:
             self._mend(batch.flags, acc, gyr)
         self._keep_rate(batch.period_ns)
-        filled = self._bridge(int(batch.t_us[0]), acc[0], gyr[0])
-        jumped = self._last_us is None or filled != 0
+        jumped = self._last_us is None or self._bridge(int(batch.t_us[0]), acc[0], gyr[0]) != 0
         q = self._run(acc, gyr)
         self._last_us = int(batch.t_us[-1])
         self._last_acc, self._last_gyr = values[:, -1].copy()
         return q, jumped
 
-    def _in_frame(self, batch: ImuBatch) -> Floats:
+    def _in_frame(self, scale: Scale, counts: Int16s) -> Floats:
         """Return (2, n, 3) specific force and angular rate in F, SI; see `turned`, here for both at once."""
-        if batch.scale != self._scale:
-            self._scale, self._columns = batch.scale, _columns(batch.scale, self.frame)
-        counts = np.empty((2, 3, len(batch)))
-        counts[0], counts[1] = batch.acc.T, batch.gyr.T
+        if scale != self._scale:
+            self._scale, self._columns = scale, _columns(scale, self.frame)
+        exact = counts.astype(np.float64)
         x, y, z = self._columns
-        total = counts[:, 0:1] * x
-        total += counts[:, 1:2] * y
-        values = np.empty((2, len(batch), 3))
-        np.add(total, counts[:, 2:3] * z, out=values.transpose(0, 2, 1))
+        total = exact[:, 0:1] * x + exact[:, 1:2] * y
+        values = np.empty((2, counts.shape[2], 3))
+        np.add(total, exact[:, 2:3] * z, out=values.transpose(0, 2, 1))
         return values
 
     def _mend(self, flags: Any, acc: Floats, gyr: Floats) -> None:

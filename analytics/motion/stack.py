@@ -35,7 +35,7 @@ class Rows(NamedTuple):
         starts: (m,) row of each tail.
         lasts: (m,) row of each sensor's last sample.
         t_us: (n,) UTC µs.
-        counts: (n, 8) acceleration x, y, z, angular rate x, y, z, and zeros: two whole words a row.
+        counts: (2, 3, n) acceleration and angular rate along x, y and z.
     """
 
     numbers: Int64s
@@ -43,6 +43,11 @@ class Rows(NamedTuple):
     lasts: Int64s
     t_us: Int64s
     counts: Int16s
+
+    def apart(self) -> list[Int16s]:
+        """Return the counts (2, 3, k) of each sensor's samples, without its tail; no copy."""
+        ends = zip(self.starts.tolist(), self.lasts.tolist(), strict=True)
+        return [self.counts[:, :, start + 1 : last + 1] for start, last in ends]
 
     def unbroken(self, longest_ns: Floats) -> bool:
         """Tell whether times increase, and no two samples of a sensor lie further apart than `longest_ns`.
@@ -125,16 +130,17 @@ class Stack:
         lasts = np.array([len(piece.t_us) + 1 for piece in pieces]).cumsum() - 1
         starts = np.concatenate((_FIRST, lasts[:-1] + 1))
         n = int(lasts[-1]) + 1
-        t_us, counts = np.empty(n, np.int64), np.zeros((n, 8), np.int16)
+        t_us, counts = np.empty(n, np.int64), np.empty((2, 3, n), np.int16)
         for piece, start, last in zip(pieces, starts.tolist(), lasts.tolist(), strict=True):
             t_us[start + 1 : last + 1] = piece.t_us
-            counts[start + 1 : last + 1, :3], counts[start + 1 : last + 1, 3:6] = piece.acc, piece.gyr
+            counts[0, :, start + 1 : last + 1], counts[1, :, start + 1 : last + 1] = piece.acc.T, piece.gyr.T
         tails = self._t_us[numbers]
         new = tails < 0
         if new.any():
             # The tail of a new sensor lies 1 µs before its first sample, which counts as a jump.
             tails[new] = t_us[starts[new] + 1] - 1
-        t_us[starts], counts[starts, :3], counts[starts, 3:6] = tails, self._acc[numbers], self._gyr[numbers]
+        t_us[starts] = tails
+        counts[0, :, starts], counts[1, :, starts] = self._acc[numbers], self._gyr[numbers]
         return Rows(numbers, starts, lasts, t_us, counts)
 
     def resample(self, rows: Rows, oriented: Sequence[Floats], jumps: Int64s) -> tuple[Made, int]:
@@ -154,9 +160,9 @@ class Stack:
         for part, last in zip(oriented, lasts.tolist(), strict=True):
             q[last + 1 - len(part) : last + 1] = part
         self._t_us[numbers], self._q[numbers] = t_us[lasts], q[lasts]
-        self._acc[numbers], self._gyr[numbers] = counts[lasts, :3], counts[lasts, 3:6]
+        self._acc[numbers], self._gyr[numbers] = counts[0, :, lasts], counts[1, :, lasts]
         repeated = _repeats(counts, starts)
-        counts[starts] = 0
+        counts[:, :, starts] = 0
         first = np.arange(len(numbers)) * _MOMENTS
         times = t_us + (first * GRID_US).repeat(lasts - starts + 1)
         lies_in = -(-times // GRID_US)
@@ -188,19 +194,19 @@ class Stack:
             moments: those asked for, increasing.
         """
         begins = np.concatenate((_FIRST, (lies_in[1:] != lies_in[:-1]).nonzero()[0] + 1))
-        sums, of = sums_of(rows.counts[:, :3], rows.counts[:, 3:6], begins), lies_in[begins]
+        sums, of = sums_of(rows.counts, begins), lies_in[begins]
         tails = begins.searchsorted(rows.starts)
-        sums[tails] += self._sums[rows.numbers]
-        sums[tails, 0] -= 1
-        self._sums[rows.numbers] = sums[np.concatenate((tails[1:], [len(begins)])) - 1]
+        sums[:, tails] += self._sums[rows.numbers].T
+        sums[0, tails] -= 1
+        self._sums[rows.numbers] = sums[:, np.concatenate((tails[1:], [len(begins)])) - 1].T
         if not len(moments):
             return np.zeros((0, SUMS), np.int64)
         place = np.minimum(of.searchsorted(moments), len(of) - 1)
-        asked: Int64s = sums.take(place, axis=0)
+        asked: Int64s = sums.take(place, axis=1)
         found = of[place] == moments
         if not found.all():
-            asked[~found] = 0
-        return asked
+            asked[:, ~found] = 0
+        return asked.T
 
 
 def _counted(first: Int64s, due: Int64s) -> tuple[Int64s, Int64s]:
@@ -221,9 +227,7 @@ def _towards(before: Floats, after: Floats, share: Floats) -> Floats:
 
 def _repeats(counts: Int16s, starts: Int64s) -> int:
     """Return how many rows are the row before them: a logger that filled a gap, or a sensor that hangs."""
-    words = counts.view(np.int64)
-    same = words[1:, 0] == words[:-1, 0]
-    same &= words[1:, 1] == words[:-1, 1]
+    same = (counts[:, :, 1:] == counts[:, :, :-1]).all(axis=(0, 1))
     # A tail is no successor of another sensor's last row.
     same[starts[1:] - 1] = False
     return int(np.count_nonzero(same))
