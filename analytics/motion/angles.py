@@ -42,8 +42,13 @@ def inclinations(up: Floats, segments_axes: Floats) -> tuple[Floats, Floats]:
         up: (n, m, 3) earth's up in each sensor's frame; NaN where unseen, which stays NaN.
         segments_axes: (3, 3, m), `axes` of each segment along the last axis, NaN where it is not known.
     """
-    x, y, z = (up[..., 0] * a[0] + up[..., 1] * a[1] + up[..., 2] * a[2] for a in segments_axes)
-    return np.arctan2(-x, z), np.arcsin(np.minimum(np.maximum(y, -1.0), 1.0))
+    # All three axes at once, column by column.
+    along = segments_axes.transpose(1, 0, 2)[..., None]
+    turned = up.T[0] * along[0]
+    turned += up.T[1] * along[1]
+    turned += up.T[2] * along[2]
+    x, y, z = turned
+    return np.arctan2(-x, z).T, np.arcsin(np.minimum(np.maximum(y, -1.0), 1.0)).T
 
 
 def conditioned(frontal: Floats) -> Bools:

@@ -2,7 +2,10 @@
 
 from typing import Final, NamedTuple
 
-from poise.samples import SampleFlag
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.samples import Bools, SampleFlag
 
 CLIPPED: Final = SampleFlag.CLIPPED_ACC | SampleFlag.CLIPPED_GYR
 
@@ -20,3 +23,10 @@ class Faults(NamedTuple):
     late: int = 0
     clipped: int = 0
     repeated: int = 0
+
+
+def clipped(flags: NDArray[np.uint8] | None, taken: Bools | None = None) -> int:
+    """Return how many samples, of those taken, have a flag (n,) of values beyond the sensor's range."""
+    if flags is None:
+        return 0
+    return int(np.count_nonzero((flags if taken is None else flags[taken]) & CLIPPED))

@@ -14,18 +14,17 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from vqf import VQF
 
-from poise.samples import Bools, Floats, ImuBatch, Int64s, SampleFlag
+from poise.samples import Bools, Floats, ImuBatch, Int16s, Int64s, SampleFlag, Scale
 
 FILLED_GAP_US: Final = 1_000_000
 """A gap up to this is bridged by a straight line of samples; after a longer one the filter starts again and
 keeps its bias. One second is a third of the filter's time constant (tauAcc 3 s): little can drift in it."""
 SAME_RATE: Final = 0.02
 """A period that differs less than this share is the same sensor's clock; more is another rate."""
-_HOLE: Final = 1.5
+HOLE: Final = 1.5
 """Periods between two samples of a batch from which on one is missing."""
 _CARRIED: Final = ("gyrQuat", "accQuat", "bias", "biasP", "lastAccLp")
 """What of the filter's state does not depend on its rate."""
-
 
 State = tuple[int, Floats, int | None, Floats, Floats, Floats]
 
@@ -78,11 +77,13 @@ class Orientation:
         self._last_us: int | None = None
         self._last_acc = np.zeros(3)
         self._last_gyr = np.zeros(3)
+        self._scale: Scale | None = None
+        self._columns: tuple[Floats, ...] = ()
 
     def update(self, batch: ImuBatch) -> Track:
         """Return the orientation at each sample of `batch`; samples not newer than the last are left out."""
         steps = batch.t_us[1:] - batch.t_us[:-1]
-        if len(steps) and (steps.min() <= 0 or steps.max() * 1000 > _HOLE * batch.period_ns):
+        if len(steps) and (steps.min() <= 0 or steps.max() * 1000 > HOLE * batch.period_ns):
             return self._in_parts(batch, steps)
         return self._follow(batch)
 
@@ -92,13 +93,9 @@ class Orientation:
         forward = np.append(True, batch.t_us[1:] > newest[:-1])
         ordered = batch.part(0, len(batch))
         if not forward.all():
-            pick = np.flatnonzero(forward)
-            flags = None if batch.flags is None else batch.flags[pick]
-            ordered = replace(
-                batch, t_us=batch.t_us[pick], acc=batch.acc[pick], gyr=batch.gyr[pick], mag=None, flags=flags
-            )
+            ordered = _picked(batch, np.flatnonzero(forward))
             steps = np.diff(ordered.t_us)
-        edges = [0, *(np.flatnonzero(steps * 1000 > _HOLE * batch.period_ns) + 1).tolist(), len(ordered)]
+        edges = [0, *(np.flatnonzero(steps * 1000 > HOLE * batch.period_ns) + 1).tolist(), len(ordered)]
         tracks = [self._follow(ordered.part(i, j)) for i, j in pairwise(edges)]
         taken = forward.copy()
         taken[forward] = np.concatenate([track.taken for track in tracks])
@@ -111,27 +108,47 @@ class Orientation:
         )
 
     def _follow(self, batch: ImuBatch) -> Track:
-        t_us, acc, gyr = batch.t_us, *self._in_frame(batch)
-        taken = np.ones(len(t_us), np.bool_)
-        if self._last_us is not None and len(t_us) and t_us[0] <= self._last_us:
-            taken = t_us > self._last_us
-            t_us, acc, gyr = t_us[taken], acc[taken], gyr[taken]
-        jump = np.zeros(len(t_us), np.bool_)
-        if len(t_us) == 0:
-            return Track(t_us, np.zeros((0, 4)), jump, taken, self.frame)
-        if batch.flags is not None:
-            self._mend(batch.flags[taken], acc, gyr)
-        self._keep_rate(batch.period_ns)
-        filled = self._bridge(int(t_us[0]), acc[0], gyr[0])
-        jump[0] = self._last_us is None or filled != 0
-        q = self._run(acc, gyr)
-        self._last_us, self._last_acc, self._last_gyr = int(t_us[-1]), acc[-1].copy(), gyr[-1].copy()
-        return Track(t_us, q, jump, taken, self.frame)
+        taken = np.ones(len(batch), np.bool_)
+        if self._last_us is not None and len(batch) and batch.t_us[0] <= self._last_us:
+            taken = batch.t_us > self._last_us
+            batch = _picked(batch, np.flatnonzero(taken))
+        jump = np.zeros(len(batch), np.bool_)
+        if len(batch) == 0:
+            return Track(batch.t_us, np.zeros((0, 4)), jump, taken, self.frame)
+        q, jump[0] = self.follow(batch, np.array((batch.acc.T, batch.gyr.T)))
+        return Track(batch.t_us, q, jump, taken, self.frame)
 
-    def _in_frame(self, batch: ImuBatch) -> tuple[Floats, Floats]:
-        """Return specific force and angular rate (n, 3) in F, SI."""
-        acc, gyr = batch.scale.acc_nano * 1e-9 * self.frame, batch.scale.gyr_nano * 1e-9 * self.frame
-        return turned(batch.acc, acc), turned(batch.gyr, gyr)
+    def follow(self, batch: ImuBatch, counts: Int16s) -> tuple[Floats, bool]:
+        """Take samples without a hole between them, all newer than the last: nothing is checked.
+
+        Args:
+            batch: the samples.
+            counts: (2, 3, n) their acceleration and angular rate.
+
+        Returns:
+            (n, 4) orientation of F at each, and whether a gap lies before the first.
+        """
+        values = self._in_frame(batch.scale, counts)
+        acc, gyr = values
+        if batch.flags is not None:
+            self._mend(batch.flags, acc, gyr)
+        self._keep_rate(batch.period_ns)
+        jumped = self._last_us is None or self._bridge(int(batch.t_us[0]), acc[0], gyr[0]) != 0
+        q = self._run(acc, gyr)
+        self._last_us = int(batch.t_us[-1])
+        self._last_acc, self._last_gyr = values[:, -1].copy()
+        return q, jumped
+
+    def _in_frame(self, scale: Scale, counts: Int16s) -> Floats:
+        """Return (2, n, 3) specific force and angular rate in F, SI; see `turned`, here for both at once."""
+        if scale != self._scale:
+            self._scale, self._columns = scale, _columns(scale, self.frame)
+        exact = counts.astype(np.float64)
+        x, y, z = self._columns
+        total = exact[:, 0:1] * x + exact[:, 1:2] * y
+        values = np.empty((2, counts.shape[2], 3))
+        np.add(total, exact[:, 2:3] * z, out=values.transpose(0, 2, 1))
+        return values
 
     def _mend(self, flags: Any, acc: Floats, gyr: Floats) -> None:
         """Put the last good value where a value was not a number, which arrives as a flagged zero.
@@ -212,6 +229,20 @@ def _new_filter(period_ns: int) -> VQF:
     return VQF(period_ns * 1e-9, restBiasEstEnabled=False)
 
 
+def _picked(batch: ImuBatch, rows: Int64s) -> ImuBatch:
+    """Return some rows of a batch; its tick no longer means anything."""
+    flags = None if batch.flags is None else batch.flags[rows]
+    return replace(
+        batch, t_us=batch.t_us[rows], acc=batch.acc[rows], gyr=batch.gyr[rows], mag=None, flags=flags
+    )
+
+
+def _columns(scale: Scale, frame: Floats) -> tuple[Floats, ...]:
+    """Return for x, y and z of a count (2, 3, 1) what it adds to force and rate along each axis of F."""
+    rows = np.stack([scale.acc_nano * 1e-9 * frame, scale.gyr_nano * 1e-9 * frame])
+    return tuple(np.ascontiguousarray(rows[:, :, i, None]) for i in range(3))
+
+
 def _settled(values: list[float], coeffs: dict[str, Any]) -> list[float]:
     """Return the state of VQF's low-pass filter that has seen `values` for long, two numbers an axis."""
     b, a = coeffs["accLpB"], coeffs["accLpA"]
@@ -255,13 +286,13 @@ def _between(before: Floats, after: Floats, share: Floats) -> Floats:
     return before + share * (after - before)
 
 
-def up_in_sensor(q_earth_from_sensor: Floats) -> Floats:
+def up_in_sensor(q_earth_from_sensor: Floats, out: Floats | None = None) -> Floats:
     """Return (…, 3) earth's up in the sensor frame for (…, 4) quaternions w, x, y, z.
 
     Element by element and without matrix products, whose rounding would depend on the batch's length.
     """
     w, x, y, z = (q_earth_from_sensor[..., i] for i in range(4))
-    up = np.empty((*w.shape, 3))
+    up = np.empty((*w.shape, 3)) if out is None else out
     up[..., 0] = 2 * (x * z - w * y)
     up[..., 1] = 2 * (y * z + w * x)
     up[..., 2] = 1 - 2 * (x * x + y * y)

@@ -5,10 +5,9 @@ place of its counts, the sums of the tenth of a second that is not over yet.
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analytics.motion.intensity import SUMS, sums_of
 from poise.results import GRID_US
@@ -16,22 +15,52 @@ from poise.samples import Bools, Floats, Int16s, Int64s
 
 _MOMENTS: Final = 1 << 36
 """Added to grid indices for each sensor, so that the stack's increase throughout: 217 years."""
-_APART: Final = GRID_US * _MOMENTS
-_NO_JUMP: Final = np.zeros(1, np.bool_)
-_Counts = tuple[Int16s, Int16s]
-_Ends = tuple[Int64s, Int64s]
-R = TypeVar("R", bound=np.generic)
+_FIRST: Final = np.zeros(1, np.int64)
 
 
 class Piece(NamedTuple):
-    """New samples of one sensor: times, orientation, jumps, and counts (n, 3) of acceleration and rate."""
+    """New samples of one sensor: its number, times, and counts (n, 3) of acceleration and rate."""
 
     number: int
     t_us: Int64s
-    q: Floats
-    jump: Bools
     acc: Int16s
     gyr: Int16s
+
+
+class Rows(NamedTuple):
+    """Samples of m sensors, each sensor's after its tail.
+
+    Attributes:
+        numbers: (m,) which sensors.
+        starts: (m,) row of each tail.
+        lasts: (m,) row of each sensor's last sample.
+        t_us: (n,) UTC µs.
+        counts: (2, 3, n) acceleration and angular rate along x, y and z.
+    """
+
+    numbers: Int64s
+    starts: Int64s
+    lasts: Int64s
+    t_us: Int64s
+    counts: Int16s
+
+    def apart(self) -> list[Int16s]:
+        """Return the counts (2, 3, k) of each sensor's samples, without its tail; no copy."""
+        ends = zip(self.starts.tolist(), self.lasts.tolist(), strict=True)
+        return [self.counts[:, :, start + 1 : last + 1] for start, last in ends]
+
+    def unbroken(self, longest_ns: Floats) -> bool:
+        """Tell whether times increase, and no two samples of a sensor lie further apart than `longest_ns`.
+
+        The time from a tail to the first sample after it may be as long as it likes.
+        """
+        steps = self.t_us[1:] - self.t_us[:-1]
+        # From one sensor's last sample to another's tail is no step.
+        steps[self.lasts[:-1]] = 1
+        if steps.min() <= 0:
+            return False
+        steps[self.starts] = 1
+        return bool((np.maximum.reduceat(steps, self.starts) * 1000 <= longest_ns).all())
 
 
 class Made(NamedTuple):
@@ -91,86 +120,93 @@ class Stack:
         self._sums = np.concatenate([self._sums, np.zeros((1, SUMS), np.int64)])
         return len(self.ready) - 1
 
-    def resample(self, pieces: Sequence[Piece]) -> tuple[Made, int]:
+    def rows(self, pieces: Sequence[Piece]) -> Rows:
+        """Put every sensor's samples after its tail.
+
+        Args:
+            pieces: one a sensor at most, in any order, none of them empty.
+        """
+        numbers = np.array([piece.number for piece in pieces])
+        lasts = np.array([len(piece.t_us) + 1 for piece in pieces]).cumsum() - 1
+        starts = np.concatenate((_FIRST, lasts[:-1] + 1))
+        n = int(lasts[-1]) + 1
+        t_us, counts = np.empty(n, np.int64), np.empty((2, 3, n), np.int16)
+        for piece, start, last in zip(pieces, starts.tolist(), lasts.tolist(), strict=True):
+            t_us[start + 1 : last + 1] = piece.t_us
+            counts[0, :, start + 1 : last + 1], counts[1, :, start + 1 : last + 1] = piece.acc.T, piece.gyr.T
+        tails = self._t_us[numbers]
+        new = tails < 0
+        if new.any():
+            # The tail of a new sensor lies 1 µs before its first sample, which counts as a jump.
+            tails[new] = t_us[starts[new] + 1] - 1
+        t_us[starts] = tails
+        counts[0, :, starts], counts[1, :, starts] = self._acc[numbers], self._gyr[numbers]
+        return Rows(numbers, starts, lasts, t_us, counts)
+
+    def resample(self, rows: Rows, oriented: Sequence[Floats], jumps: Int64s) -> tuple[Made, int]:
         """Put every sensor's samples on the grid; nothing is interpolated across a gap.
 
         Args:
-            pieces: one a sensor at most, in any order; times increase and go on from the sensor's last.
+            rows: from `rows`; times increase and go on from the sensor's last. Its counts are used up.
+            oriented: (n, 4) orientation of each sensor's samples.
+            jumps: rows before which a gap lies.
 
         Returns:
             the moments made, and how many rows repeat the one before them.
         """
-        numbers = np.array([piece.number for piece in pieces])
-        self._meet(pieces)
-        ends = np.array([len(piece.t_us) + 1 for piece in pieces]).cumsum()
-        starts, lasts = np.append(0, ends[:-1]), ends - 1
-        first = np.arange(len(pieces), dtype=np.int64) * _MOMENTS
-        times = _stacked(self._t_us[numbers] + first * GRID_US, [_apart(p, i) for i, p in enumerate(pieces)])
-        q = _stacked(self._q[numbers], [piece.q for piece in pieces])
-        acc = _stacked(self._acc[numbers], [piece.acc for piece in pieces])
-        gyr = _stacked(self._gyr[numbers], [piece.gyr for piece in pieces])
-        jump = np.concatenate([part for piece in pieces for part in (_NO_JUMP, piece.jump)])
-        self._t_us[numbers], self._q[numbers] = times[lasts] - first * GRID_US, q[lasts]
-        self._acc[numbers], self._gyr[numbers] = acc[lasts], gyr[lasts]
-        repeated = _repeats(acc, gyr, starts)
+        numbers, starts, lasts, t_us, counts = rows
+        q = np.empty((len(t_us), 4))
+        q[starts] = self._q[numbers]
+        for part, last in zip(oriented, lasts.tolist(), strict=True):
+            q[last + 1 - len(part) : last + 1] = part
+        self._t_us[numbers], self._q[numbers] = t_us[lasts], q[lasts]
+        self._acc[numbers], self._gyr[numbers] = counts[0, :, lasts], counts[1, :, lasts]
+        repeated = _repeats(counts, starts)
+        counts[:, :, starts] = 0
+        first = np.arange(len(numbers)) * _MOMENTS
+        times = t_us + (first * GRID_US).repeat(lasts - starts + 1)
         lies_in = -(-times // GRID_US)
         ready = np.maximum(self.ready[numbers] + first, lies_in[starts] - 1)
-        moments, owner = _counted(ready + 1, times[lasts] // GRID_US - ready)
-        self.ready[numbers] = times[lasts] // GRID_US - first
+        reached = times[lasts] // GRID_US
+        moments, owner = _counted(ready + 1, reached - ready)
+        self.ready[numbers] = reached - first
         at = moments * GRID_US
         # A moment on a sensor's tail itself was made before, so `right` never is a tail.
         right = times.searchsorted(at)
         left = right - 1
-        share = (at - times[left]) / (times[right] - times[left])
-        acc[starts] = gyr[starts] = 0
-        sums = self._summed(numbers, (acc, gyr), lies_in, (starts, lasts), moments)
-        made = Made(moments - first[owner], numbers[owner], _towards(q[left], q[right], share), sums)
-        return made.where(~jump[right]), repeated
+        before = times[left]
+        share = (at - before) / (times[right] - before)
+        between = _towards(q.take(left, axis=0), q.take(right, axis=0), share)
+        sums = self._summed(rows, lies_in, moments)
+        made = Made(moments - first[owner], numbers[owner], between, sums)
+        if not len(jumps):
+            return made, repeated
+        jumped = np.zeros(len(t_us), np.bool_)
+        jumped[jumps] = True
+        return made.where(~jumped[right]), repeated
 
-    def _meet(self, pieces: Sequence[Piece]) -> None:
-        """Put the tail of a sensor that is new 1 µs before its first sample, which counts as a jump."""
-        for piece in pieces:
-            if self._t_us[piece.number] < 0:
-                self._t_us[piece.number] = piece.t_us[0] - 1
-
-    def _summed(
-        self,
-        numbers: Int64s,
-        counts: tuple[Int16s, Int16s],
-        lies_in: Int64s,
-        ends: tuple[Int64s, Int64s],
-        moments: Int64s,
-    ) -> Int64s:
+    def _summed(self, rows: Rows, lies_in: Int64s, moments: Int64s) -> Int64s:
         """Return the sums (k, SUMS) of the moments asked for, and keep each sensor's last ones.
 
         Args:
-            numbers: the sensors in the stack.
-            counts: acceleration and angular rate of its rows, 0 in the tails.
+            rows: the samples, with counts of 0 in the tails.
             lies_in: the moment that each row belongs to.
-            ends: first and last row of each sensor.
             moments: those asked for, increasing.
         """
-        begins = np.append(0, (lies_in[1:] != lies_in[:-1]).nonzero()[0] + 1)
-        sums, of = sums_of(*counts, begins), lies_in[begins]
-        tails = begins.searchsorted(ends[0])
-        sums[tails] += self._sums[numbers]
-        sums[tails, 0] -= 1
-        self._sums[numbers] = sums[begins.searchsorted(ends[1], "right") - 1]
-        asked = np.zeros((len(moments), SUMS), np.int64)
-        if len(moments):
-            place = np.minimum(moments.searchsorted(of), len(moments) - 1)
-            found = moments[place] == of
-            asked[place[found]] = sums[found]
-        return asked
-
-
-def _apart(piece: Piece, i: int) -> Int64s:
-    return piece.t_us + i * _APART
-
-
-def _stacked(tails: NDArray[R], parts: Sequence[NDArray[R]]) -> NDArray[R]:
-    """Return each part after its tail, one after another."""
-    return np.concatenate([rows for i, part in enumerate(parts) for rows in (tails[i : i + 1], part)])
+        begins = np.concatenate((_FIRST, (lies_in[1:] != lies_in[:-1]).nonzero()[0] + 1))
+        sums, of = sums_of(rows.counts, begins), lies_in[begins]
+        tails = begins.searchsorted(rows.starts)
+        sums[:, tails] += self._sums[rows.numbers].T
+        sums[0, tails] -= 1
+        self._sums[rows.numbers] = sums[:, np.concatenate((tails[1:], [len(begins)])) - 1].T
+        if not len(moments):
+            return np.zeros((0, SUMS), np.int64)
+        place = np.minimum(of.searchsorted(moments), len(of) - 1)
+        asked: Int64s = sums.take(place, axis=1)
+        found = of[place] == moments
+        if not found.all():
+            asked[:, ~found] = 0
+        return asked.T
 
 
 def _counted(first: Int64s, due: Int64s) -> tuple[Int64s, Int64s]:
@@ -189,13 +225,9 @@ def _towards(before: Floats, after: Floats, share: Floats) -> Floats:
     return b + share[:, None] * (a - b)
 
 
-def _repeats(acc: Int16s, gyr: Int16s, starts: Int64s) -> int:
+def _repeats(counts: Int16s, starts: Int64s) -> int:
     """Return how many rows are the row before them: a logger that filled a gap, or a sensor that hangs."""
-    same = acc[1:, 0] == acc[:-1, 0]
-    same &= gyr[1:, 0] == gyr[:-1, 0]
+    same = (counts[:, :, 1:] == counts[:, :, :-1]).all(axis=(0, 1))
     # A tail is no successor of another sensor's last row.
     same[starts[1:] - 1] = False
-    like = same.nonzero()[0]
-    for column in (acc[:, 1], acc[:, 2], gyr[:, 1], gyr[:, 2]):
-        like = like[column[like] == column[like + 1]]
-    return len(like)
+    return int(np.count_nonzero(same))

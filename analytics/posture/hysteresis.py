@@ -35,7 +35,7 @@ class Hysteresis:
         on, before = excess >= 0.0, self._seen
         self._seen = np.maximum(np.where(seen, frames, _NEVER).max(axis=1), before)
         # A rule that is off and never exceeded stays off.
-        rows = np.flatnonzero(self._on | on.any(axis=1))
+        rows = (self._on | on.any(axis=1)).nonzero()[0]
         if len(rows):
             off = excess[rows] < -self._release
             silent = self._silent(frames, seen[rows], before[rows])

@@ -123,9 +123,12 @@ class Judge:
         Moving is judged as long as it may be the way into a posture.
         """
         judged = judged_in(activity)
-        moving = activity == _MOVING
-        if len(frames) == 0 or not (moving.any() or self._calm is None):
+        if judged.all():  # so nobody is moving
             self._calm = int(frames[-1]) if len(frames) else self._calm
+            return None
+        moving = activity == _MOVING
+        if not (moving.any() or self._calm is None):
+            self._calm = int(frames[-1])
         else:
             calm = int(frames[0]) - 1 if self._calm is None else self._calm
             still = np.maximum(np.maximum.accumulate(np.where(moving, _NEVER, frames)), calm)
@@ -164,10 +167,10 @@ class Judge:
         activity: Activities | None,
         leads: Int64s | None,
     ) -> Iterator[Episode]:
-        any_held = frozenset(np.flatnonzero(held.any(axis=1)).tolist())
-        for row, kind in enumerate(KINDS):
+        somewhere = np.asarray(held.any(axis=1), np.bool_).tolist()
+        for row, (kind, any_held) in enumerate(zip(KINDS, somewhere, strict=True)):
             tracker = self._trackers.get(kind)
-            if row not in any_held and (tracker is None or tracker.idle):
+            if not any_held and (tracker is None or tracker.idle):
                 continue
             if tracker is None:
                 tracker = EpisodeTracker(kind, self._plan, self._run_us, self._calibration)

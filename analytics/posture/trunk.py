@@ -37,7 +37,7 @@ class Trunk:
             on: (n, m) bool, seen and worn.
         """
         self._fit(moments.segments)
-        both = np.array((moments.force, moments.rate))
+        both = np.array((moments.force.T, moments.rate.T)).transpose(0, 2, 1)
         if not on.all():
             both[:, ~on] = np.nan
         return _middle(both, [*self._groups, list(range(len(self._segments)))])

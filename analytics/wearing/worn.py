@@ -127,10 +127,13 @@ class WearWatch:
         if len(moments) == 0:
             return np.ones((0, len(self._segments)), np.bool_)
         blocks = moments.frames // BLOCK
-        values = np.concatenate([moments.up, moments.rate[..., None], moments.shake[..., None]], axis=2)
+        values = np.empty((*moments.rate.shape, 5))
+        values[..., :_RATE], values[..., _RATE], values[..., _SHAKE] = moments.up, moments.rate, moments.shake
         if blocks[-1] == self._block:
             self._open.append(values)
-            return np.repeat(~self._off[None], len(values), axis=0)
+            worn = np.empty(moments.rate.shape, np.bool_)
+            worn[:] = ~self._off
+            return worn
         before = sum(len(piece) for piece in self._open)
         blocks = np.concatenate([np.full(before, self._block), blocks])
         values = np.concatenate([*self._open, values])
