@@ -12,6 +12,7 @@ from analytics.cues.cue import Cue, CueEnded
 from analytics.cues.cueing import Cueing
 from analytics.cues.plan import DEFAULT_CUE_PLAN, CuePlan
 from analytics.pipeline import Pipeline
+from analytics.wearing.trust import Trust
 from poise.calibration import Calibration, Verdict
 from poise.samples import ImuBatch
 
@@ -40,6 +41,11 @@ class Edge:
         self._zone = zone
         self._pipeline = Pipeline()
         self._calibration: Calibration | None = None
+
+    @property
+    def trust(self) -> Trust:
+        """What is known of the calibration in force."""
+        return self._pipeline.trust
 
     def calibrate(self, calibration: Calibration) -> None:
         """Judge with this calibration from its time on."""

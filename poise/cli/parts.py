@@ -14,13 +14,14 @@ from typing import Final
 import msgspec
 
 from analytics.cues.plan import CuePlan
+from analytics.wearing.trust import UNDOUBTED
 from dashboards.app import create_app
 from dashboards.serve import serve
 from device.ble import Backend
-from device.calibrating import CalibrationWatch, Step
 from device.cueing.desktop import Desktop
 from device.cueing.edge import Edge
 from device.gateway import Gateway, new_session
+from device.keeping import CalibrationKeeper
 from device.spool import DiskSpool
 from ingest.bridge import Bridge
 from ingest.broker import BrokerSettings
@@ -37,7 +38,6 @@ from poise.cli.running import during
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
 from poise.notices import CalibrationNotice, Command, Presence, encode
-from poise.samples import SampleMessage
 from poise.topics import Leaf, Wearer
 
 DRAIN_S: Final = 0.7
@@ -128,7 +128,7 @@ class Wearing:
     """A gateway at work, with its spool, bridge and calibration.
 
     Attributes:
-        calibration: the one in force, None before the first.
+        keeper: looks after the calibration, None before `begin`.
         told: called with a sentence whenever the wearer should do or know something.
     """
 
@@ -137,31 +137,31 @@ class Wearing:
     spool: DiskSpool
     file: Path
     told: Callable[[str], None]
-    calibration: Calibration | None = None
-    _watch: CalibrationWatch | None = None
-    _step: Step | None = field(default=None)
+    keeper: CalibrationKeeper | None = None
     _obeying: set[asyncio.Task[bool]] = field(default_factory=set)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration in force, None before the first."""
+        return self.keeper.calibration if self.keeper else None
 
     def begin(self) -> None:
         """Use the calibration on file, or watch for one; take commands from now on."""
-        self.bridge.commanded = self._obey
+        known: Calibration | None = None
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            self._use(msgspec.json.decode(self.file.read_bytes(), type=Calibration))
-        if self.calibration is None:
-            self._watch = CalibrationWatch()
-            self.gateway.observers.append(self._calibrate)
+            known = msgspec.json.decode(self.file.read_bytes(), type=Calibration)
+        if known is not None:
+            self._use(known)
+        edge = self.gateway.edge
+        trust = (lambda: edge.trust) if edge else (lambda: UNDOUBTED)
+        self.keeper = CalibrationKeeper(known, self._keep, self.told, trust)
+        self.gateway.observers.append(self.keeper.feed)
+        self.gateway.commands.asked = self.keeper.asked
+        self.bridge.commanded = self._obey
 
-    def _calibrate(self, message: SampleMessage) -> None:
-        if self._watch is None:
-            return
-        made = self._watch.feed(message)
-        if self._watch.step is not self._step:
-            self._step = self._watch.step
-            self.told(f"{self._watch.remark} {self._step.value}".strip())
-        if made is not None:
-            self._watch = None
-            self.file.write_bytes(msgspec.json.encode(made))
-            self._use(made)
+    def _keep(self, made: Calibration) -> None:
+        self.file.write_bytes(msgspec.json.encode(made))
+        self._use(made)
 
     def _obey(self, command: Command) -> None:
         task = asyncio.ensure_future(self.gateway.commands.obey(command))
@@ -169,7 +169,6 @@ class Wearing:
         task.add_done_callback(self._obeying.discard)
 
     def _use(self, calibration: Calibration) -> None:
-        self.calibration = calibration
         if self.gateway.edge is not None:
             self.gateway.edge.calibrate(calibration)
         self.gateway.calibration = calibration.id
