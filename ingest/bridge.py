@@ -25,6 +25,7 @@ from poise.topics import Leaf, Wearer, parse
 
 log = logging.getLogger("poise.bridge")
 _IDLE_S: Final = 0.2
+_REPORT_S: Final = 5.0
 _STORE_RETRY_S: Final = 2.0
 _GOODBYE_S: Final = 2.0
 _MOST_ANNOUNCED: Final = 100
@@ -134,7 +135,9 @@ class Bridge:
             ConfigurationError: if the broker refuses this program for good.
         """
         async with self._link:
-            tasks = [asyncio.create_task(work) for work in (self._send_all(), self._hear_all())]
+            tasks = [
+                asyncio.create_task(work) for work in (self._send_all(), self._hear_all(), self._report())
+            ]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -239,6 +242,18 @@ class Bridge:
         self._patience_s = min(2 * patience_s, self._pace.stall_s)
         self.counts.stalls += 1
         self._publish(oldest[0])
+
+    async def _report(self) -> None:
+        """Say how much waits, whenever that has changed."""
+        while True:
+            await asyncio.sleep(_REPORT_S)
+            with contextlib.suppress(StoreError):
+                waiting = await asyncio.to_thread(self._spool.depth)
+                told, dropped = self._presence, self._spool.dropped
+                if (told.waiting, told.dropped) != (waiting, dropped):
+                    self._presence = msgspec.structs.replace(told, waiting=waiting, dropped=dropped)
+                    if self._link.connected:
+                        self._send(self._state("online"))
 
     async def _hear_all(self) -> None:
         while True:

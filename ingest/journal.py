@@ -1,7 +1,7 @@
 """The record of what arrived: raw messages, gaps, ledger, calibrations, notices, people and dead letters."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
 from enum import IntEnum
 from typing import Final
@@ -248,17 +248,14 @@ class Journal:
 
 def _put_gaps(c: Connection, name: str, row: int, message: SampleMessage) -> None:
     c.executemany(
-        "INSERT INTO gaps (message, wearer, sensor, segment, from_us, to_us, count, estimated, reason) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (row, name, g.sensor, g.segment, g.from_us, g.to_us, g.count, g.estimated, g.reason)
-            for g in message.gaps
-        ],
+        "INSERT INTO gaps (message, wearer, sensor, segment, from_us, to_us, count, estimated, reason, "
+        "spread) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(row, name, *astuple(gap)) for gap in message.gaps],
     )
     c.executemany(
-        "INSERT INTO ledger (wearer, session, sensor, segment, missing) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET missing = missing + excluded.missing",
-        [(name, message.session, g.sensor, g.segment, g.count) for g in message.gaps],
+        "INSERT INTO ledger (wearer, session, sensor, segment, missing, spread) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET missing = missing + excluded.missing, spread = spread + excluded.spread",
+        [(name, message.session, g.sensor, g.segment, g.count, g.spread) for g in message.gaps],
     )
 
 

@@ -25,6 +25,7 @@ class LedgerRow:
         stored: samples on disk.
         missing: samples reported missing.
         duplicates: samples that came again and were not stored again.
+        spread: of estimates: the true number of missing samples lies within missing ± spread.
     """
 
     sensor: str
@@ -32,6 +33,7 @@ class LedgerRow:
     stored: int
     missing: int
     duplicates: int
+    spread: int = 0
 
 
 class StoreReader:
@@ -72,12 +74,12 @@ class StoreReader:
     def gaps(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Gap]:
         """See `Reader`."""
         sql = (
-            "SELECT sensor, segment, from_us, to_us, count, estimated, reason FROM gaps "
+            "SELECT sensor, segment, from_us, to_us, count, estimated, reason, spread FROM gaps "
             "WHERE wearer = ? AND from_us < ? AND to_us >= ? ORDER BY from_us, sensor"
         )
         with reading(self._path) as c:
             rows = c.execute(sql, (key(wearer), to_us, from_us)).fetchall()
-        return [Gap(a, b, c, d, e, bool(f), g) for a, b, c, d, e, f, g in rows]
+        return [Gap(a, b, c, d, e, bool(f), g, h) for a, b, c, d, e, f, g, h in rows]
 
     def sensors(self, wearer: Wearer) -> Sequence[SensorStatus]:
         """See `Reader`."""
@@ -91,7 +93,7 @@ class StoreReader:
     def ledger(self, wearer: Wearer, session: str | None = None) -> Sequence[LedgerRow]:
         """Return the account of each sensor, of one gateway session or of all."""
         sql = (
-            "SELECT sensor, segment, sum(stored), sum(missing), sum(duplicates) FROM ledger "
+            "SELECT sensor, segment, sum(stored), sum(missing), sum(duplicates), sum(spread) FROM ledger "
             "WHERE wearer = ? AND session = coalesce(?, session) "
             "GROUP BY sensor, segment ORDER BY segment, sensor"
         )

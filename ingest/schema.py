@@ -2,12 +2,16 @@
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 MIGRATIONS: Final = {
     1: """
 ALTER TABLE runs ADD COLUMN trust BLOB NOT NULL DEFAULT x'';
 ALTER TABLE calibrations ADD COLUMN trust BLOB NOT NULL DEFAULT x''
+""",
+    2: """
+ALTER TABLE gaps ADD COLUMN spread INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger ADD COLUMN spread INTEGER NOT NULL DEFAULT 0
 """,
 }
 """What makes the tables of a version those of the next one."""
@@ -52,6 +56,7 @@ CREATE TABLE ledger (
     stored INTEGER NOT NULL DEFAULT 0,
     missing INTEGER NOT NULL DEFAULT 0,
     duplicates INTEGER NOT NULL DEFAULT 0,
+    spread INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (wearer, session, sensor, segment)
 ) STRICT, WITHOUT ROWID;
 
@@ -64,7 +69,8 @@ CREATE TABLE gaps (
     to_us INTEGER NOT NULL,
     count INTEGER NOT NULL,
     estimated INTEGER NOT NULL,
-    reason TEXT NOT NULL
+    reason TEXT NOT NULL,
+    spread INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX gaps_by_time ON gaps (wearer, from_us);
 

@@ -19,6 +19,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         state: "online", "offline" (said goodbye) or "lost" (last will).
         since_us: UTC µs at which this gateway session began.
+        waiting: messages in its spool that are not confirmed as stored.
+        dropped: messages given up since its start because the spool was full.
     """
 
     v: int = VERSION
@@ -28,6 +30,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     since_us: int
     origin: str = "worn"
     program: str = ""
+    waiting: int = 0
+    dropped: int = 0
 
 
 class SensorStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,13 @@ class Spooled:
 
 
 class Spool(Protocol):
-    """What the bridge to MQTT needs of the device room's spool; every call may block for a disk write."""
+    """What the bridge to MQTT needs of the device room's spool; every call may block for a disk write.
+
+    Attributes:
+        dropped: messages given up since opening because the spool was full.
+    """
+
+    dropped: int
 
     def after(self, row: int, limit: int) -> Sequence[Spooled]:
         """Return up to `limit` unconfirmed messages behind `row`, oldest first."""

@@ -145,17 +145,22 @@ def test_what_late_samples_find_ends_the_calibration_of_the_live_run(shelf: Shel
     again.database.close()
 
 
-def test_a_database_of_the_version_before_is_brought_up_and_its_open_run_goes_on(tmp_path: Path) -> None:
+CHANGED = ("runs", "calibrations", "gaps", "ledger")
+
+
+def test_a_database_of_the_first_version_is_brought_up_and_its_open_run_goes_on(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "poise.db")
-    columns = [shelf.rows(f"PRAGMA table_info({table})") for table in ("runs", "calibrations")]
+    columns = [shelf.rows(f"PRAGMA table_info({table})") for table in CHANGED]
     take_all(shelf, [calibrated(), *samples(day(20))])
     with shelf.database.transaction() as c:
         c.execute("ALTER TABLE runs DROP COLUMN trust")
         c.execute("ALTER TABLE calibrations DROP COLUMN trust")
+        c.execute("ALTER TABLE gaps DROP COLUMN spread")
+        c.execute("ALTER TABLE ledger DROP COLUMN spread")
         c.execute("PRAGMA user_version = 1")
     shelf.database.close()
     again = Shelf(shelf.path)
-    assert [again.rows(f"PRAGMA table_info({table})") for table in ("runs", "calibrations")] == columns
+    assert [again.rows(f"PRAGMA table_info({table})") for table in CHANGED] == columns
     assert again.rows("PRAGMA user_version") == [(schema.VERSION,)]
     take_all(again, samples(day(40)))
     assert again.rows("SELECT reason, calibration FROM runs") == [("start", "k1")]
