@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from device.clock import Moment
-from device.track import SECOND_US, LastSample, Track
+from device.track import SECOND_US, LastSample, Marks, Track
 from device.vendors.base import Notification, Vendor
 from poise.samples import Gap, ImuBatch, SampleMessage
 
@@ -86,6 +86,11 @@ class Assembler:
     def fresh(self) -> list[ImuBatch]:
         """Return the samples that got their times since the last call: a cue must not wait for a message."""
         return [batch for track in self.tracks.values() for batch in track.fresh(self.calibration)]
+
+    def marks(self, boot: str) -> Marks:
+        """Return how the clocks stand, for the spool to keep with messages cut just now."""
+        heard = [track for track in self.tracks.values() if track.heard_us and track.newest_us]
+        return Marks(boot, {track.sensor: track.newest_us - track.heard_us for track in heard})
 
     def finish(self, now: Moment) -> list[SampleMessage]:
         """Return everything that is left, the partial second too."""

@@ -39,7 +39,7 @@ _CONNECT_S: Final = 15.0
 _GOODBYE_S: Final = 3.0
 _COMMAND_S: Final = 1.0
 _FIRST_PAUSE_S: Final = 0.3
-_LONGEST_PAUSE_S: Final = 15.0
+_LONGEST_PAUSE_S: Final = 8.0
 _FEWEST_SLOTS: Final = 5
 _RESUME_S: Final = 1.5
 _log: Final = logging.getLogger(__name__)
@@ -236,7 +236,7 @@ class Bluetooth:
                 link.firmware = vendor.firmware(await _read(client, vendor.info_uuid))
         except BaseException as exc:
             await _hang_up(client)
-            if not isinstance(exc, _FAILURES):
+            if not isinstance(exc, _FAILURES) and not _stray(exc):
                 raise
             _log.info("Sensor %s could not be started, and is tried again: %s", link.sensor, _reason(exc))
             return None
@@ -272,9 +272,12 @@ class Bluetooth:
         except _FAILURES as exc:
             link.drops += 1
             _log.info("The link to sensor %s failed: %s", link.sensor, _reason(exc))
-        except asyncio.CancelledError:
-            await _stop(client, vendor)
-            raise
+        except asyncio.CancelledError as exc:
+            if _stray(exc):
+                link.drops += 1
+            else:
+                await _stop(client, vendor)
+                raise
         finally:
             # At once, before any other attempt: BlueZ would double every notification (bleak issue 2002).
             self._clients.pop(link.sensor, None)
@@ -313,6 +316,12 @@ async def adapter_trouble() -> str:
             return ""
     except _FAILURES:
         return MEND
+
+
+def _stray(exc: BaseException) -> bool:
+    """Is it a cancellation that nobody asked of us? Bluetooth stacks cancel what waits on a lost link."""
+    task = asyncio.current_task()
+    return isinstance(exc, asyncio.CancelledError) and task is not None and not task.cancelling()
 
 
 def _no_bus(exc: BaseException) -> bool:

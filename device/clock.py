@@ -13,10 +13,12 @@ Everything here depends on ticks and arrival stamps only, never on when or in wh
 that the same notifications always get the same times.
 """
 
+import contextlib
 import time
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -36,6 +38,7 @@ _SLEW: Final = 1e-3
 _SETTLE_US: Final = 8_000_000
 _STEP_US: Final = 500_000
 _KEPT_US: Final = 2_000_000
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")  # Linux; elsewhere it is not there
 _FREE_GAP_US: Final = 5_000_000
 
 
@@ -52,7 +55,14 @@ class Moment(NamedTuple):
 
 
 class HostClock(Protocol):
-    """Where the gateway reads the time; nothing else in the room does."""
+    """Where the gateway reads the time; nothing else in the room does.
+
+    Attributes:
+        boot: names the stretch over which `Moment.host_us` counts on, "" if that cannot be told.
+    """
+
+    @property
+    def boot(self) -> str: ...  # noqa: D102 - documented above
 
     def now(self) -> Moment:
         """Return both clocks, read together."""
@@ -65,6 +75,9 @@ class SystemClock:
     def __init__(self) -> None:
         # Linux's monotonic clock stands still while a laptop sleeps; its boot-time clock does not.
         self._source = getattr(time, "CLOCK_BOOTTIME", None)
+        self.boot = ""
+        with contextlib.suppress(OSError):
+            self.boot = _BOOT_ID.read_text().strip() if self._source is not None else ""
 
     def now(self) -> Moment:
         """See `HostClock`."""

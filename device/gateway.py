@@ -22,6 +22,7 @@ from device.link import Link
 from device.spool import SPOOL_FULL, DiskSpool
 from device.status import sensor_status
 from device.tasks import together
+from device.track import Marks
 from device.vendors.base import Notification
 from poise.errors import PoiseError
 from poise.notices import encode
@@ -123,7 +124,7 @@ class Gateway:
         self.observers = list(observers)
         self._spool, self._announce, self._origin = spool, announce, origin
         self._clock = clock or SystemClock()
-        self._assembler = Assembler(self.session, origin=origin, last=spool.last_samples())
+        self._assembler = Assembler(self.session, origin=origin, last=spool.last_samples(self._clock.boot))
         self._bluetooth = Bluetooth(sensors, self, self._clock, backend=backend, adapter=adapter)
         self.edge = edge
         self._assembler.watched = edge is not None
@@ -131,7 +132,7 @@ class Gateway:
         if edge is not None:
             edge.cued, edge.ended = self.signals.cue, self.signals.end
         self.commands = Commands(self._bluetooth.command, edge, self.signals, self._now_us)
-        self._waiting: deque[SampleMessage] = deque()
+        self._waiting: deque[tuple[SampleMessage, Marks]] = deque()
         self._more = asyncio.Event()
         self._told: dict[str, bytes] = {}
         self._messages = self._samples = 0
@@ -216,8 +217,9 @@ class Gateway:
                 self.edge.feed(self._assembler.fresh(), now.utc_us)
 
     def _queue(self, messages: Sequence[SampleMessage]) -> None:
-        self._waiting.extend(messages)
         if messages:
+            marks = self._assembler.marks(self._clock.boot)
+            self._waiting.extend((message, marks) for message in messages)
             self._more.set()
 
     async def _write(self) -> None:
@@ -231,8 +233,8 @@ class Gateway:
     async def _drain(self) -> bool:
         """Spool what waits; False if the disk refuses, and then nothing but the oldest excess is given up."""
         while self._waiting:
-            message = self._waiting[0]
-            put = asyncio.ensure_future(asyncio.to_thread(self._spool.put, message))
+            message, marks = self._waiting[0]
+            put = asyncio.ensure_future(asyncio.to_thread(self._spool.put, message, marks))
             try:
                 # A cancelled wait must not leave it open whether the message is on disk.
                 sequence = await asyncio.shield(put)
@@ -258,13 +260,14 @@ class Gateway:
     def _shorten(self) -> None:
         """Keep memory bounded: what is given up is reported with the next message that can be written."""
         while len(self._waiting) > _WAITING:
-            lost = self._waiting.popleft()
+            lost, _ = self._waiting.popleft()
             gaps = [
                 Gap(b.sensor, b.segment, int(b.t_us[0]), int(b.t_us[-1]), len(b), reason=SPOOL_FULL)
                 for b in lost.batches
             ]
-            following = self._waiting[0]
-            self._waiting[0] = replace(following, gaps=(*lost.gaps, *gaps, *following.gaps))
+            following, marks = self._waiting[0]
+            following = replace(following, gaps=(*lost.gaps, *gaps, *following.gaps))
+            self._waiting[0] = (following, marks)
 
     async def _report(self) -> None:
         while True:

@@ -12,7 +12,7 @@ from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Final
 
-from device.track import LastSample
+from device.track import LastSample, Marks
 from poise.errors import ConfigurationError, StoreError, StoreUnavailableError
 from poise.notices import Stored
 from poise.ports import Spooled
@@ -21,19 +21,25 @@ from poise.wire import decode_samples, encode_samples
 
 MAX_BYTES: Final = 2 * 1024**3
 """Six sensors at 60 Hz make about 4.5 kB a second: five days."""
-_VERSION: Final = 2
+_VERSION: Final = 3
 _SCHEMA: Final = """
 CREATE TABLE message (
     row INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL, sequence INTEGER NOT NULL,
     floor INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (session, sequence));
 CREATE TABLE session (session TEXT PRIMARY KEY, next INTEGER NOT NULL, floor INTEGER NOT NULL);
-CREATE TABLE sensor (sensor TEXT PRIMARY KEY, tick INTEGER NOT NULL, t_us INTEGER NOT NULL);
+CREATE TABLE sensor (
+    sensor TEXT PRIMARY KEY, tick INTEGER NOT NULL, t_us INTEGER NOT NULL, boot TEXT NOT NULL DEFAULT '',
+    host_us INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE owed (
     sensor TEXT NOT NULL, segment TEXT NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,
     count INTEGER NOT NULL, estimated INTEGER NOT NULL, reason TEXT NOT NULL,
     spread INTEGER NOT NULL DEFAULT 0);
 """
-_MIGRATIONS: Final = {1: "ALTER TABLE owed ADD COLUMN spread INTEGER NOT NULL DEFAULT 0;"}
+_MIGRATIONS: Final = {
+    1: "ALTER TABLE owed ADD COLUMN spread INTEGER NOT NULL DEFAULT 0;",
+    2: "ALTER TABLE sensor ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
+    " ALTER TABLE sensor ADD COLUMN host_us INTEGER NOT NULL DEFAULT 0;",
+}
 """By the version that they start from."""
 _MINUTE_US: Final = 60_000_000
 SPOOL_FULL: Final = "spool full"
@@ -71,10 +77,14 @@ class DiskSpool:
             ) from exc
         self._bytes = self._one("SELECT coalesce(sum(length(payload)), 0) FROM message")
 
-    def put(self, message: SampleMessage) -> int:
+    def put(self, message: SampleMessage, marks: Marks | None = None) -> int:
         """Keep a message, its sensors' newest samples with it, and return the sequence it was given.
 
         The message's own sequence and floor are ignored. When this returns, it is on the disk.
+
+        Args:
+            message: the message.
+            marks: how the host's clocks stood to each other when its samples came.
 
         Raises:
             StoreUnavailableError: if the disk refuses, for example because it is full.
@@ -94,7 +104,9 @@ class DiskSpool:
                 (session, sequence, floor, payload),
             )
             db.execute("UPDATE session SET next = next + 1 WHERE session = ?", (session,))
-            db.executemany("INSERT OR REPLACE INTO sensor VALUES (?, ?, ?)", _newest(message.batches))
+            db.executemany(
+                "INSERT OR REPLACE INTO sensor VALUES (?, ?, ?, ?, ?)", _newest(message.batches, marks)
+            )
             self._make_room(db, len(payload))
         return int(sequence)
 
@@ -128,10 +140,17 @@ class DiskSpool:
         with self._lock:
             return self._one("SELECT count(*) FROM message")
 
-    def last_samples(self) -> dict[str, LastSample]:
-        """Return the newest spooled sample of every sensor ever spooled, confirmed or not."""
+    def last_samples(self, boot: str = "") -> dict[str, LastSample]:
+        """Return the newest spooled sample of every sensor ever spooled, confirmed or not.
+
+        Args:
+            boot: names the stretch over which the host's monotonic clock counts on, "" if unknown.
+        """
         with self._transaction() as db:
-            return {s: LastSample(tick, t_us) for s, tick, t_us in db.execute("SELECT * FROM sensor")}
+            return {
+                sensor: LastSample(tick, t_us, host_us if boot and boot == then else None)
+                for sensor, tick, t_us, then, host_us in db.execute("SELECT * FROM sensor")
+            }
 
     def owe(self, gaps: Iterable[Gap]) -> None:
         """Report these gaps with the next message that is put."""
@@ -216,9 +235,16 @@ def _roll_back(db: sqlite3.Connection) -> None:
         return
 
 
-def _newest(batches: Iterable[ImuBatch]) -> list[tuple[str, int, int]]:
-    """Return sensor, tick and time of each batch's last sample; a later batch of a sensor replaces it."""
-    return [(b.sensor, b.part(len(b) - 1, len(b)).first_tick, int(b.t_us[-1])) for b in batches]
+def _newest(batches: Iterable[ImuBatch], marks: Marks | None) -> list[tuple[str, int, int, str, int]]:
+    """Return a row for each batch's last sample; a later batch of a sensor replaces it."""
+    rows = []
+    for batch in batches:
+        tick, t_us = batch.part(len(batch) - 1, len(batch)).first_tick, int(batch.t_us[-1])
+        known = marks is not None and batch.sensor in marks.utc_less_host_us
+        boot = marks.boot if marks is not None and known else ""
+        host_us = t_us - marks.utc_less_host_us[batch.sensor] if marks is not None and known else 0
+        rows.append((batch.sensor, tick, t_us, boot, host_us))
+    return rows
 
 
 def _in_hole(sequence: int, stored: Stored) -> bool:

@@ -1,7 +1,7 @@
 """One sensor's stream between its notifications and the messages: repeats, gaps and times."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final, NamedTuple
@@ -27,10 +27,25 @@ class LastSample:
     Attributes:
         tick: unwrapped µs of the sensor's clock.
         t_us: UTC µs.
+        host_us: µs of the host's monotonic clock, None if that has begun anew since.
     """
 
     tick: int
     t_us: int
+    host_us: int | None = None
+
+
+class Marks(NamedTuple):
+    """How a host's two clocks stand to each other.
+
+    Attributes:
+        boot: names the stretch over which the monotonic clock counts on.
+        utc_less_host_us: by sensor, the time that its newest sample got less the moment at which it was
+            heard, µs.
+    """
+
+    boot: str
+    utc_less_host_us: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -91,6 +106,7 @@ class Track:
         self._reader = reader_for(vendor)
         self._tick = last.tick if last else None
         self._last_utc_us = last.t_us if last else 0
+        self._last_host_us = last.host_us if last else None
         self._broken = True
         self._joins = False
         self._missing: Missing | None = None
@@ -135,13 +151,19 @@ class Track:
             rows = self._reader.first(ticks)
         else:
             fresh = self.heard_us == 0  # the last sample is one that an earlier gateway spooled
-            heard_us = int(host_us[at] - utc_us[at]) + self._last_utc_us if fresh else self.heard_us
+            heard_us = self._last_heard_us(int(host_us[at] - utc_us[at])) if fresh else self.heard_us
             before = Before(self._tick, heard_us, self.clock.ppm, self._broken)
             rows = self._reader.next(ticks, host_us, at, before)
         self.counts.repeated += rows.repeated
         if len(rows.ticks):
             self._note_rows(rows)
         return rows
+
+    def _last_heard_us(self, host_less_utc_us: int) -> int:
+        """When an earlier gateway heard its last sample, by the monotonic clock if that still runs."""
+        if self._last_host_us is not None:
+            return self._last_host_us
+        return self._last_utc_us + host_less_utc_us
 
     def _note_rows(self, rows: Rows) -> None:
         fresh = self.heard_us == 0 and self._tick is not None

@@ -22,6 +22,7 @@ from device.radio.scanner import Central, bleak_errors, full_uuid
 T = TypeVar("T")
 _MTU = 517
 _GOODBYE_S = 5.0
+_GOODBYES: set[asyncio.Future[None]] = set()
 _PROPERTIES = {
     Characteristic.Properties.BROADCAST: "broadcast",
     Characteristic.Properties.READ: "read",
@@ -170,11 +171,13 @@ class BumbleClient(BaseBleakClient):
         try:
             return await asyncio.shield(attempt)
         except asyncio.CancelledError:
+            if attempt.cancelled():
+                raise BleakDeviceNotFoundError(self.address, "the attempt to connect ended") from None
+            attempt.add_done_callback(_hang_up_late)
             with contextlib.suppress(BaseBumbleError, TimeoutError, asyncio.CancelledError):
                 async with asyncio.timeout(_GOODBYE_S):
                     await device.cancel_connection()  # type: ignore[no-untyped-call]
-                    won_after_all = await attempt
-                    await won_after_all.disconnect()
+                    await asyncio.wait({attempt})
             raise
         except BaseBumbleError as exc:
             raise BleakDeviceNotFoundError(self.address, f"cannot connect to {self.address}: {exc}") from exc
@@ -221,10 +224,25 @@ class BumbleClient(BaseBleakClient):
         task, gone = asyncio.ensure_future(request), asyncio.ensure_future(self._gone.wait())
         try:
             await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
+            # The stack cancels what waits for an answer when a link ends: that is not our own end.
+            if not task.done() or task.cancelled():
                 raise BleakError(f"the link to {self.address} ended")
             result: T = await bleak_errors(task)
             return result
         finally:
             task.cancel()
             gone.cancel()
+
+
+def _hang_up_late(attempt: "asyncio.Future[Connection]") -> None:
+    """A connection that comes when nobody waits for it any longer would keep its sensor from advertising."""
+    if not attempt.cancelled() and attempt.exception() is None:
+        goodbye = asyncio.ensure_future(_say_goodbye(attempt.result()))
+        _GOODBYES.add(goodbye)
+        goodbye.add_done_callback(_GOODBYES.discard)
+
+
+async def _say_goodbye(connection: Connection) -> None:
+    with contextlib.suppress(BaseBumbleError, TimeoutError):
+        async with asyncio.timeout(_GOODBYE_S):
+            await connection.disconnect()

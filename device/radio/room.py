@@ -103,6 +103,10 @@ class RadioRoom:
         """Bring sensor `i` back into range."""
         await self.sensors[i].reappear()
 
+    async def reboot(self, i: int) -> None:
+        """Take the power of sensor `i` away; `reappear` gives it back."""
+        await self.sensors[i].reboot()
+
     def set_battery(self, i: int, percent: int) -> None:
         """Set the charge that sensor `i` reports."""
         self.sensors[i].peripheral.battery_percent = percent
@@ -174,7 +178,7 @@ async def _serve(room: RadioRoom, reader: asyncio.StreamReader, writer: asyncio.
 
 async def _obey(room: RadioRoom, order: list[Any]) -> Any:
     match order:
-        case ["drop" | "vanish" | "reappear" as verb, int(i)]:
+        case ["drop" | "vanish" | "reappear" | "reboot" as verb, int(i)]:
             await getattr(room, verb)(i)
             return None
         case ["battery", int(i), int(percent)]:

@@ -61,6 +61,8 @@ class Ledger:
         last_index: index of the newest sample handed over.
         first_tick: tick of the first, modulo 2^32.
         last_tick: tick of the newest, modulo 2^32.
+        kept: of those handed over, how many had waited in the sensor's own memory for a link.
+        reboots: how often it was switched off and on.
     """
 
     produced: int = 0
@@ -69,6 +71,8 @@ class Ledger:
     last_index: int = -1
     first_tick: int = 0
     last_tick: int = 0
+    kept: int = 0
+    reboots: int = 0
 
 
 class VirtualSensor:
@@ -91,6 +95,7 @@ class VirtualSensor:
         self.ledger = Ledger()
         self._source, self._link = source, link
         self._kept: list[tuple[int, int]] = []
+        self._booted_us = 0
         self._answering: set[asyncio.Task[None]] = set()
         self._controller = Controller(f"sensor {segment}", link=link)
         advertised = bytes(_advertised(self.peripheral))
@@ -128,10 +133,14 @@ class VirtualSensor:
         if index <= start or not (self.sending or isinstance(self.peripheral, Keeping)):
             return
         ticks, acc, gyr = self._source.samples_by_index(self.segment, start, index)
-        ticks = np.asarray(ticks, np.int64)
+        if self._booted_us < 0:
+            self._booted_us = int(ticks[0])
+        ticks = np.asarray(ticks, np.int64) - self._booted_us
         numbered = list(zip(range(start, index), (ticks % (1 << 32)).tolist(), strict=True))
         if not self.sending and isinstance(self.peripheral, Keeping):
-            self._kept += numbered[: self.peripheral.keep(Samples(ticks, acc, gyr))]
+            kept = self.peripheral.keep(Samples(ticks, acc, gyr))
+            self._kept += numbered[:kept]
+            self.ledger.kept += kept
             return
         waiting = [*self._kept, *numbered]
         for notification, n in self.peripheral.send(Samples(ticks, acc, gyr)):
@@ -155,6 +164,13 @@ class VirtualSensor:
         for connection in list(self._controller.le_connections.values()):
             end_link(self._link, me, connection.peer_address)
         await self._device.stop_advertising()
+
+    async def reboot(self) -> None:
+        """Lose power: everything is forgotten, and the clock begins at 0 when it is back in range."""
+        await self.vanish()
+        self.peripheral, self._kept = self.vendor.peripheral(self.address), []
+        self._booted_us = -1
+        self.ledger.reboots += 1
 
     async def reappear(self) -> None:
         """Come back into range."""

@@ -18,6 +18,7 @@ from analytics.wearing.trust import UNDOUBTED
 from dashboards.app import create_app
 from dashboards.serve import serve
 from device.ble import Backend
+from device.clock import HostClock
 from device.cueing.desktop import Desktop
 from device.cueing.edge import Edge
 from device.gateway import Gateway, new_session
@@ -196,10 +197,11 @@ async def wearing(
     told: Callable[[str], None] = lambda _sentence: None,
     drain_s: float = DRAIN_S,
     cues: Cues | None = None,
+    clock: HostClock | None = None,
 ) -> AsyncIterator[Wearing]:
     """Run a gateway beside the block; at its end spool what is left and send it while time allows."""
     with spooling(data, "spool", wearer) as spool:
-        worn = _prepared(wearer, sensors, broker, data, spool, backend, origin, told, cues or Cues())
+        worn = _prepared(wearer, sensors, broker, data, spool, backend, origin, told, cues or Cues(), clock)
         async with during(worn.bridge.run()):
             async with during(worn.gateway.run()):
                 yield worn
@@ -228,6 +230,7 @@ def _prepared(
     origin: str,
     told: Callable[[str], None],
     cues: Cues,
+    clock: HostClock | None,
 ) -> Wearing:
     session = new_session()
     presence = Presence(
@@ -247,6 +250,7 @@ def _prepared(
         backend=backend,
         origin=origin,
         session=session,
+        clock=clock,
         edge=Edge(cues.plan, cues.zone) if cues.plan else None,
         desktop=Desktop() if cues.desktop else None,
     )
