@@ -1,0 +1,46 @@
+"""Inside the guest: joins a virtio port to /dev/vhci, so that the guest's kernel has the host's controller.
+
+Both carry HCI packets as UART transport (H4) frames them: a stream at the port, one packet for each write and
+read at the device. Nothing but the standard library: `python -I -S relay.py /dev/vport…`.
+"""
+
+import os
+import sys
+import threading
+
+CREATE = b"\xff\x00"
+"""Asks the device for a controller; it answers with a packet of the same kind, which is not HCI."""
+HEADERS = {1: (4, 3, 4), 2: (5, 3, 5), 3: (4, 3, 4), 4: (3, 2, 3)}
+"""By packet type: bytes of the header with the type before it, and where in it the length stands."""
+
+
+def length(buffer: bytes) -> int:
+    """Bytes of the first packet in the buffer; more than there are if it is not complete."""
+    header, start, stop = HEADERS[buffer[0]]
+    return header + int.from_bytes(buffer[start:stop], "little") if len(buffer) >= header else header
+
+
+def to_kernel(port: int, device: int) -> None:
+    buffer = b""
+    while chunk := os.read(port, 65536):
+        buffer += chunk
+        while buffer and len(buffer) >= (n := length(buffer)):
+            os.write(device, buffer[:n])
+            buffer = buffer[n:]
+
+
+def to_host(device: int, port: int) -> None:
+    while packet := os.read(device, 4096):
+        while packet and packet[0] != CREATE[0]:
+            packet = packet[os.write(port, packet) :]
+
+
+def main(path: str) -> None:
+    port, device = os.open(path, os.O_RDWR), os.open("/dev/vhci", os.O_RDWR)
+    os.write(device, CREATE)
+    threading.Thread(target=to_kernel, args=(port, device), daemon=True).start()
+    to_host(device, port)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
