@@ -18,6 +18,10 @@ if [ ! -x /usr/libexec/bluetooth/bluetoothd ]; then
     echo "bluez.sh: bluetoothd is missing; see the first lines of this script for the packages" >&2
     exit 1
 fi
+if ldd "$(command -v busybox)" >/dev/null 2>&1; then
+    echo "bluez.sh: this busybox needs libraries that the guest does not have yet; install busybox-static" >&2
+    exit 1
+fi
 
 package="$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)"
 if [ -z "$package" ]; then
@@ -80,5 +84,6 @@ exec switch_root /root /bin/sh /run/share/start
 INIT
 chmod +x first/init
 (cd first && find . | cpio -o -H newc --quiet | gzip -1) >made/initrd.gz
+rm -rf "$cache"/bluez-[0-9]*  # older kernels
 mv made "$target"
 echo "$target"

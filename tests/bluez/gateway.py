@@ -5,7 +5,6 @@
 
 import asyncio
 import contextlib
-import faulthandler
 import json
 import logging
 import os
@@ -48,16 +47,16 @@ async def main(path: str, *worn: str) -> None:
     sensors = dict(pair.split("=") for pair in worn)
     spool = DiskSpool(Path(path))
     gateway = Gateway(Wearer("p1"), sensors, spool, nobody, origin="simulated")
-    work = asyncio.gather(gateway.run(), report(gateway))
+    work, reports = asyncio.create_task(gateway.run()), asyncio.create_task(report(gateway))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
     tell(session=gateway.session, pid=os.getpid())
     with contextlib.suppress(asyncio.CancelledError):
         await work
+    reports.cancel()
     tell(stats=asdict(gateway.stats()))
     spool.close()
 
 
 if __name__ == "__main__":
-    faulthandler.register(signal.SIGUSR1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     asyncio.run(main(*sys.argv[1:]))

@@ -8,13 +8,14 @@ mount -t tmpfs bluetooth /var/lib/bluetooth
 
 for port in /sys/class/virtio-ports/*; do
     case "$(cat "$port/name")" in
+        clock) clock="/dev/${port##*/}" ;;
         hci) hci="/dev/${port##*/}" ;;
         orders) orders="/dev/${port##*/}" ;;
     esac
 done
 
 dbus-daemon --system --nopidfile --fork
-"$PYTHON" -I -S "$TOOLS/relay.py" "$hci" &
+"$PYTHON" -I -S "$TOOLS/relay.py" "$hci" "$clock" &
 printf '[Policy]\nAutoEnable=true\n' >/run/bluetooth.conf
 /usr/libexec/bluetooth/bluetoothd -n -f /run/bluetooth.conf &
 
@@ -25,7 +26,7 @@ while read -r order rest <&3; do
         # shellcheck disable=SC2086 # several words
         gateway) ("$PYTHON" "$TOOLS/gateway.py" "$spool/spool.db" $rest >&3; echo "{\"ended\": $?}" >&3) & ;;
         # shellcheck disable=SC2086
-        kill) echo "kill $rest" >/dev/console; kill $rest; cat /proc/loadavg > /dev/console; busybox top -b -n 1 | head -20 > /dev/console ;;
+        kill) kill $rest ;;
         off)
             cp "$spool"/* "$share/"
             sync
