@@ -9,10 +9,11 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from bleak import BleakClient, BleakScanner
+from bleak import BleakAdapter, BleakClient, BleakScanner
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
@@ -176,6 +177,7 @@ class Bluetooth:
                 all_.set()
 
         try:
+            await self._free(wanted)
             scanner = BleakScanner(heard, backend=self._scanner, **self._bluez)
             async with asyncio.timeout(_CONNECT_S):
                 await scanner.start()
@@ -195,6 +197,23 @@ class Bluetooth:
         self._worked = True
         self._assign(seen)
         return seen
+
+    async def _free(self, wanted: Collection[str]) -> None:
+        """Hang up on wanted sensors that nobody here is connected to, and which are connected all the same.
+
+        BlueZ keeps the connections of a program that died (bluez issue 89), and a connected sensor does not
+        advertise: after a crash, or a goodbye that failed, no scan would ever find it.
+        """
+        if self._scanner is not None or sys.platform != "linux":
+            return
+        adapter = await BleakAdapter.get(**self._bluez)
+        ours = [d for d in await adapter.get_connected_devices() if d.address in wanted or self._may_be(d)]
+        # Together: BlueZ takes two seconds for each goodbye.
+        await asyncio.gather(*(_release(BleakClient(d, timeout=_CONNECT_S, **self._bluez)) for d in ours))
+
+    def _may_be(self, device: BLEDevice) -> bool:
+        services = frozenset(uuid.lower() for uuid in device.details["props"].get("UUIDs", ()))
+        return bool(self._unassigned) and vendor_of(Advertised(device.name or "", services)) is not None
 
     def _assign(self, seen: Mapping[str, Any]) -> None:
         """Give segments to sensors that nobody named: all at once, by address, so the same ones again."""
@@ -360,6 +379,14 @@ def advertisement(device: BLEDevice, data: AdvertisementData) -> Advertised:
     """Return what a device advertises, as `device.vendors` looks at it."""
     services = frozenset(uuid.lower() for uuid in data.service_uuids)
     return Advertised(data.local_name or device.name or "", services)
+
+
+async def _release(client: BleakClient) -> None:
+    """End a connection that the system keeps for a program that died: take it over, then hang up."""
+    _log.info("Sensor %s is still connected from before; hanging up", client.address)
+    with contextlib.suppress(*_FAILURES):
+        await client.connect()
+    await _hang_up(client)
 
 
 async def _hang_up(client: BleakClient) -> None:

@@ -124,9 +124,14 @@ def _post(url: str, body: dict[str, object], token: str) -> dict[str, object]:
         return found
 
 
-def find_influxd() -> Path | None:
+def cache_folder() -> Path:
+    """Where the scripts in tools/ leave what they build for the tests."""
     cache = os.environ.get("POISE_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "poise"
-    built = sorted(Path(cache).expanduser().glob("influxd-*/influxd"))
+    return Path(cache).expanduser()
+
+
+def find_influxd() -> Path | None:
+    built = sorted(cache_folder().glob("influxd-*/influxd"))
     on_path = shutil.which("influxd")
     return Path(on_path) if on_path else (built[-1] if built else None)
 
