@@ -1,8 +1,9 @@
 """Bluetooth: finds the worn sensors, keeps them connected and streaming, and passes on what they send.
 
-The one file that uses bleak for the gateway (the bumble backend for it lives in `device.radio`). One task
-looks for sensors and connects them, one after the other, because adapters can neither scan and connect at
-once nor make two connections at a time. Each connected sensor then has a task that watches over it.
+The one file that uses bleak for the gateway, beside `device.finding`, which only listens (the bumble backend
+for both lives in `device.radio`). One task looks for sensors and connects them, one after the other, because
+adapters can neither scan and connect at once nor make two connections at a time. Each connected sensor then
+has a task that watches over it.
 """
 
 import asyncio
@@ -90,6 +91,7 @@ class Bluetooth:
         if isinstance(sensors, Mapping):
             for address, segment in sensors.items():
                 self._add(address, str(segment))
+        self._clients: dict[str, BleakClient] = {}
         self._wake = asyncio.Event()
         self._worked = False
 
@@ -111,6 +113,16 @@ class Bluetooth:
                 if self._wake.is_set():
                     pause_s = _FIRST_PAUSE_S
                     self._wake.clear()
+
+    async def tell(self, address: str, writes: Sequence[Write]) -> bool:
+        """Send commands to a connected sensor, such as its maker's `blink`; False if that failed."""
+        client = self._clients.get(address)
+        if client is not None:
+            with contextlib.suppress(*_FAILURES):
+                async with asyncio.timeout(_GOODBYE_S):
+                    await _write_all(client, writes)
+                return True
+        return False
 
     def _complete(self) -> bool:
         return not self._unassigned and not self._missing()
@@ -240,6 +252,7 @@ class Bluetooth:
     async def _watch(self, link: Link, client: BleakClient, vendor: Vendor, gone: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         began = next_battery = loop.time()
+        self._clients[link.sensor] = client
         try:
             while client.is_connected:
                 silent = loop.time() - max(link.heard_s, began)
@@ -260,6 +273,7 @@ class Bluetooth:
             raise
         finally:
             # At once, before any other attempt: BlueZ would double every notification (bleak issue 2002).
+            self._clients.pop(link.sensor, None)
             await _hang_up(client)
             link.busy = False
             self._change(link, "lost")
@@ -286,15 +300,6 @@ def _state(link: Link, began: float, silent: float) -> str:
     if silent > STALE_S:
         return "stale"
     return "streaming" if link.heard_s >= began else "connected"
-
-
-async def adapter_trouble() -> str:
-    """Return "" if the operating system's Bluetooth can scan, else the sentence that mends it."""
-    try:
-        async with asyncio.timeout(_GOODBYE_S), BleakScanner():
-            return ""
-    except _FAILURES:
-        return MEND
 
 
 def _no_bus(exc: BaseException) -> bool:

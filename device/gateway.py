@@ -170,6 +170,10 @@ class Gateway:
             streaming=sum(link.state == "streaming" for link in links),
         )
 
+    def statuses(self) -> list[SensorStatus]:
+        """Return what is announced of each sensor, as of now."""
+        return [self._status(link) for link in self.links.values()]
+
     def found(self, link: Link) -> None:
         """See `device.link.Receiver`."""
         if link.vendor is not None:

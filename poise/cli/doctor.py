@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from device.ble import adapter_trouble
+from device.finding import adapter_trouble
 from ingest.influx import InfluxServer
 from ingest.mqtt import Link
 from poise import __version__

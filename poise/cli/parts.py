@@ -17,6 +17,7 @@ from dashboards.serve import serve
 from device.ble import Backend
 from device.calibrating import CalibrationWatch, Step
 from device.gateway import Gateway, new_session
+from device.radio.central import open_central
 from device.spool import DiskSpool
 from ingest.bridge import Bridge
 from ingest.broker import BrokerSettings
@@ -104,6 +105,30 @@ async def paging(reader: StoreReader, broker: BrokerSettings, port: int) -> Asyn
         yield f"http://127.0.0.1:{port}"
 
 
+@asynccontextmanager
+async def bluetooth(transport: str) -> AsyncIterator[Backend | None]:
+    """Give the controller at a transport, or None: the operating system's Bluetooth."""
+    if not transport:
+        yield None
+        return
+    async with open_central(transport) as backend:
+        yield backend
+
+
+def with_sensors(settings: Settings) -> Settings:
+    """Return the settings if they name a sensor.
+
+    Raises:
+        ConfigurationError: otherwise.
+    """
+    if not settings.sensors:
+        raise ConfigurationError(
+            "No sensor is named. `poise sensors assign` finds out where each is worn; or give each with its "
+            "place, for example --sensor D4:22:CD:00:00:01=head."
+        )
+    return settings
+
+
 @dataclass(slots=True)
 class Wearing:
     """A gateway at work, with its spool, bridge and calibration.
@@ -129,6 +154,22 @@ class Wearing:
         if self.calibration is None:
             self._watch = CalibrationWatch()
             self.gateway.observers.append(self._calibrate)
+
+    def recalibrate(self) -> None:
+        """Watch for a new calibration; the one in force holds until it is made."""
+        self._watch, self._step = CalibrationWatch(), None
+        if self._calibrate not in self.gateway.observers:
+            self.gateway.observers.append(self._calibrate)
+
+    @property
+    def step(self) -> Step:
+        """What the wearer should do for the calibration, `DONE` if nothing."""
+        return Step.DONE if self._watch is None else self._watch.step
+
+    @property
+    def remark(self) -> str:
+        """Why the last try was not good enough, "" without one."""
+        return "" if self._watch is None else self._watch.remark
 
     def _calibrate(self, message: SampleMessage) -> None:
         if self._watch is None:

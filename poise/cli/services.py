@@ -4,7 +4,6 @@ import asyncio
 from typing import Final
 
 from device.ble import Backend
-from device.radio.central import open_central
 from device.radio.room import RadioRoom, serve_room
 from device.wearer.body import DEFAULT_SEGMENTS
 from device.wearer.wearer import Wearer as VirtualWearer
@@ -54,15 +53,9 @@ async def pages(settings: Settings, port: int) -> int:
 
 async def gateway(settings: Settings, transport: str, origin: str) -> int:
     """Read the worn sensors; `transport` "" is the operating system's Bluetooth."""
-    if not settings.sensors:
-        raise ConfigurationError(
-            "No sensor is named. Give each with its place, for example --sensor D4:22:CD:00:00:01=head, or "
-            "in poise.toml under [sensors]."
-        )
-    if not transport:
-        return await _wear(settings, None, origin)
-    async with open_central(transport) as backend:
-        return await _wear(settings, backend, origin)
+    worn = parts.with_sensors(settings)
+    async with parts.bluetooth(transport) as backend:
+        return await _wear(worn, backend, origin)
 
 
 async def _wear(settings: Settings, backend: Backend | None, origin: str) -> int:
