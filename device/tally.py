@@ -6,6 +6,8 @@ from typing import Final
 
 from poise.samples import SampleMessage
 
+BEFORE: Final = "gateway restarted"
+"""What is missing because no gateway ran is no loss that its wearer could mend."""
 WINDOW_US: Final = 10_000_000
 _SECOND_US: Final = 1_000_000
 
@@ -15,7 +17,7 @@ class Spooled:
     """One sensor's samples.
 
     Attributes:
-        missing: samples reported missing since the tally began.
+        missing: samples reported missing since the gateway began, while it ran.
         spread: by how much that may be off, where sensors do not number their samples.
         samples: spooled since the tally began.
     """
@@ -37,6 +39,8 @@ class Tally:
     def __call__(self, message: SampleMessage) -> None:
         """Take a message that is on disk."""
         for gap in message.gaps:
+            if gap.reason == BEFORE:
+                continue
             of = self.of(gap.sensor)
             of.missing, of.spread = of.missing + gap.count, of.spread + gap.spread
         for batch in message.batches:

@@ -24,6 +24,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     """Run a command as the console script does, in an empty folder; return exit code and output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POISE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("COLUMNS", "250")
     # `main` sets logging up; what it adds must not outlive the test.
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)

@@ -84,7 +84,7 @@ def clock(sensor: Sensor) -> str:
         return "-"
     if vendor.timing is not Timing.STAMPED:
         return "estimated from arrivals" if vendor.timing is Timing.NONE else "from sample numbers"
-    return "rough, known in half a minute" if ppm is None else f"good ({ppm:+.0f} ppm)"
+    return "being learned" if ppm is None else f"good ({ppm:+.0f} ppm)"
 
 
 def missing(sensor: Sensor) -> str:

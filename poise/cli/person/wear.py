@@ -25,7 +25,8 @@ from poise.wire import decode_samples
 
 PATIENCE_S: Final = 300.0
 _REFRESH_S: Final = 0.5
-_PLAIN_S: Final = 30.0
+_FIRST_S: Final = 10.0
+_PLAIN_S: Final = 60.0
 _DRAIN_S: Final = 5.0
 _LASTS_S: Final = {
     Step.SIT_TALL: STILL_US / 1e6,
@@ -80,10 +81,10 @@ async def _view(worn: Wearing, tally: Tally) -> Group:
 
 
 async def _log(worn: Wearing, tally: Tally) -> None:
-    """Write a line whenever a sensor's state changes, and how things are every half minute."""
+    """Write a line whenever a sensor's state changes, and how things are every minute."""
     told: dict[str, str] = {}
     loop = asyncio.get_running_loop()
-    due = loop.time() + _PLAIN_S
+    due = loop.time() + _FIRST_S
     while True:
         for sensor in _sensors(worn, tally):
             said = sensor.status.state
