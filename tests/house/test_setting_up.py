@@ -1,7 +1,9 @@
 """From sensors out of the box to a day's wearing, as a person types it."""
 
 import asyncio
+import os
 import signal
+import sys
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -17,6 +19,7 @@ from device.ble import Backend
 from device.radio.room import RadioRoom
 from poise.cli import parts
 from poise.cli.person import assigning
+from poise.cli.person.asking import Answers
 from poise.cli.person.assigning import Wanted, assign
 from poise.cli.settings import load
 from poise.errors import ConfigurationError, SensorError
@@ -170,14 +173,26 @@ async def test_the_one_that_is_shaken_gets_the_place(
 
 async def test_too_few_sensors_are_told(written: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
     async with RadioRoom(CountingSource(), ["head"]) as room:
-        with pytest.raises(SensorError, match="1 sensors are heard, too few for 2 places"):
+        with pytest.raises(SensorError, match="1 heard, 2 wanted"):
             await _assigned(monkeypatch, Person(Shaken(), []), room, "head", "c7")
         with pytest.raises(ConfigurationError, match="named twice"):
             await _assigned(monkeypatch, Person(Shaken(), []), room, "c7", "c7")
     assert written() == ""
 
 
-def test_nobody_at_the_keyboard_is_told(programs: Programs) -> None:
-    program = programs.start("sensors", "assign", "--hci", "nonsense")
-    assert program.ended() == 2
-    assert "No Bluetooth controller answers" in program.err
+async def test_answers_come_from_the_keyboard_line_by_line_and_end_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reads, writes = os.pipe()
+    with os.fdopen(reads) as keyboard, os.fdopen(writes, "wb", 0) as fingers:
+        monkeypatch.setattr(sys, "stdin", keyboard)
+        answers = Answers()
+        fingers.write(b"\nYe")
+        fingers.write(b"s\r\nn\n")
+        assert await answers.next() == ""
+        assert await answers.yes()
+        assert not await answers.yes()
+        fingers.close()
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match="Nobody answers"):
+                await answers.next()

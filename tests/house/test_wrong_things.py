@@ -107,7 +107,13 @@ def test_taken_ports(typed: Typed, taken: int) -> None:
 def test_no_bluetooth(typed: Typed, taken: int) -> None:
     if Path("/sys/class/bluetooth").exists():
         pytest.skip("this machine has a Bluetooth adapter")
-    is_one_sentence(typed("gateway", *ONE_SENSOR), "No Bluetooth adapter", "Plug one in")
+    for words in (
+        ["gateway", *ONE_SENSOR],
+        ["wear", *ONE_SENSOR],
+        ["sensors", "scan"],
+        ["sensors", "assign"],
+    ):
+        is_one_sentence(typed(*words), "No Bluetooth adapter", "Plug one in")
     for transport in ("nonsense", "tcp-client:127.0.0.1:1", "tcp-client:127.0.0.1:99999"):
         is_one_sentence(
             typed("gateway", *ONE_SENSOR, "--hci", transport), "No Bluetooth controller", transport

@@ -77,8 +77,8 @@ async def _found(settings: Settings, wanted: Wanted, backend: Backend | None) ->
     found = sorted(wanted.addresses or here.found)
     if len(found) < max(1, len(wanted.places)):
         raise SensorError(
-            f"{len(found)} sensors are heard, too few for {max(1, len(wanted.places))} places. Switch the "
-            "others on, move them, and try again."
+            f"Too few sensors: {len(found)} heard, {max(1, len(wanted.places))} wanted. Switch the rest on, "
+            "move them, and try again."
         )
     return found
 
