@@ -122,7 +122,7 @@ async def _shaken(
 
 
 async def _streaming(radio: Bluetooth) -> None:
-    out.print(f"Connecting {len(radio.links)} …")
+    out.print(f"Connecting {len(radio.links)} sensors …")
     try:
         async with asyncio.timeout(_CONNECT_S):
             while _silent(radio):  # noqa: ASYNC110 - links have no event

@@ -183,7 +183,7 @@ async def _guided(worn: Wearing, before: Calibration | None) -> Calibration:
     return worn.calibration
 
 
-def countdown(step: Step, elapsed_s: float, remark: str) -> Table:
+def countdown(step: Step, elapsed_s: float, remark: str) -> Group:
     """Return what to do now and for how long.
 
     Stillness is waited for: when its seconds are over and it was not still enough, they begin anew.
@@ -191,15 +191,13 @@ def countdown(step: Step, elapsed_s: float, remark: str) -> Table:
     lasts = _LASTS_S.get(step, 0.0)
     again = step is Step.SIT_TALL and elapsed_s > lasts + 1
     done = elapsed_s % lasts if again else min(elapsed_s, lasts)
-    grid = Table.grid(padding=(0, 1))
-    if remark:
-        grid.add_row(f"[yellow]Once more: {remark}[/yellow]")
-    grid.add_row(f"[b]{step.value}[/b]" + (" You still move a little." if again else ""))
     most = "" if step in (Step.SIT_TALL, Step.SETTLE) else "at most "
-    grid.add_row(
-        f"{most}{max(0.0, lasts - done):.0f} s", ProgressBar(total=lasts or 1, completed=done, width=40)
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(
+        ProgressBar(total=lasts or 1, completed=done, width=40), f"{most}{max(0.0, lasts - done):.0f} s"
     )
-    return grid
+    what = f"[b]{step.value}[/b]" + (" You still move a little." if again else "")
+    return Group(*([f"[yellow]Once more: {remark}[/yellow]"] if remark else []), what, bar)
 
 
 def _verdict(made: Calibration) -> None:
