@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from poise.cli.service import unit
+from poise.errors import ConfigurationError
+
 HOUSE = Path(__file__).resolve().parents[2]
 POSIX_ONLY = ("fcntl", "pwd", "grp", "resource", "termios", "tty", "pty", "readline", "syslog")
 REFUSING = f"""
@@ -47,3 +50,12 @@ def test_only_one_place_speaks_of_bluez() -> None:
         if '"bluez"' in path.read_text("utf-8") or "bleak.backends.bluezdbus" in path.read_text("utf-8")
     ]
     assert users == ["device/ble.py"]
+
+
+def test_the_unit_starts_this_installation_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = unit(Path("/opt/my tools/100%/poise")).splitlines()
+    assert r"ExecStart=/opt/my\x20tools/100%%/poise gateway" in lines
+    assert {"Restart=always", "NoNewPrivileges=yes", "UMask=0077"} <= set(lines)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(ConfigurationError, match="systemd is Linux's"):
+        unit()

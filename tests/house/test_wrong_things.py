@@ -121,6 +121,13 @@ def test_no_bluetooth(typed: Typed, taken: int) -> None:
     is_one_sentence(typed("room", "--hci", "nonsense"), "Choose other ones")
 
 
+def test_the_doctor_sees_a_slip_in_a_place_and_keeps_unknown_ones(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "poise.toml").write_text('[sensors]\n"a" = "pelvis"\n"b" = "scapula_lft"\n')
+    _, out, _ = typed("doctor")
+    assert "b is at 'scapula_lft', which is not judged; write 'scapula_left'" in out
+    assert "pelvis" not in out
+
+
 def test_sensors_that_are_not_named_well(typed: Typed) -> None:
     is_one_sentence(typed("gateway", "--sensor", "nonsense"), "nonsense", "ADDRESS=segment")
     is_one_sentence(typed("gateway", "--sensor", "=head"), "ADDRESS=segment")

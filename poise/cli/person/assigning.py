@@ -163,9 +163,8 @@ class Asking:
             if address in self.worn:
                 out.print(f"That one is for {place(self.worn[address])} already.")
             else:
-                out.print(
-                    f"  {await self._shown(address)}. Enter keeps it for {place(segment)}, r tries again."
-                )
+                shown = f"  {await self._shown(address)}."
+                out.print(f"{shown} Enter keeps it for {place(segment)}, r tries again.", soft_wrap=True)
                 if not await self.answers.next():
                     return address
             await asyncio.sleep(_FORGET_S)
