@@ -120,5 +120,6 @@ def test_the_countdown_counts_what_is_asked_for() -> None:
     assert "You still move a little" in moving
     assert "Once more: too little bow" in moving
     assert "at most 10 s" in printed(countdown(Step.BOW, 5.0, ""))
+    assert "No hurry" in printed(countdown(Step.BOW, 50.0, ""))
     assert "0 s" in printed(countdown(Step.NOD, 99.0, ""))
     printed(countdown(Step.DONE, 1.0, ""))

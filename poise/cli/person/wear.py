@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import numpy as np
@@ -67,10 +69,25 @@ async def wear(settings: Settings, transport: str, origin: str) -> int:
 
 
 async def _watch(worn: Wearing, tally: Tally) -> None:
-    with Live(console=out, auto_refresh=False) as live:
+    with _live() as live:
         while True:
             live.update(await _view(worn, tally), refresh=True)
             await asyncio.sleep(_REFRESH_S)
+
+
+@contextmanager
+def _live(*, transient: bool = False) -> Iterator[Live]:
+    """Draw in place; lines of the log go above it, not into it."""
+    logs = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
+    before = [one.stream for one in logs]
+    with Live(console=out, auto_refresh=False, transient=transient) as live:
+        try:
+            for one in logs:
+                one.setStream(sys.stderr)  # which is the live display's now
+            yield live
+        finally:
+            for one, stream in zip(logs, before, strict=True):
+                one.setStream(stream)
 
 
 async def _view(worn: Wearing, tally: Tally) -> Group:
@@ -170,14 +187,13 @@ async def _guided(worn: Wearing, before: Calibration | None) -> Calibration:
     """Show each step with its countdown until a new calibration is in force."""
     loop = asyncio.get_running_loop()
     step, began, remark = worn.step, loop.time(), ""
-    live = Live(console=out, auto_refresh=False, transient=True)
-    with live if out.is_terminal else contextlib.nullcontext():
+    with _live(transient=True) if out.is_terminal else contextlib.nullcontext() as live:
         while worn.calibration is before or worn.calibration is None:
             if worn.step is not step:
                 step, began = worn.step, loop.time()
             if worn.remark != remark:
                 remark = worn.remark
-            if out.is_terminal:
+            if live is not None:
                 live.update(countdown(step, loop.time() - began, remark), refresh=True)
             await asyncio.sleep(0.1)
     return worn.calibration
@@ -186,18 +202,25 @@ async def _guided(worn: Wearing, before: Calibration | None) -> Calibration:
 def countdown(step: Step, elapsed_s: float, remark: str) -> Group:
     """Return what to do now and for how long.
 
-    Stillness is waited for: when its seconds are over and it was not still enough, they begin anew.
+    Stillness is waited for: when its seconds are over and it was not still enough, they begin anew. So is the
+    bow, without an end.
     """
     lasts = _LASTS_S.get(step, 0.0)
-    again = step is Step.SIT_TALL and elapsed_s > lasts + 1
-    done = elapsed_s % lasts if again else min(elapsed_s, lasts)
+    late = elapsed_s > lasts + 1
+    lines = [f"[yellow]Once more: {remark}[/yellow]"] if remark else []
+    if step is Step.BOW and late:
+        return Group(*lines, f"[b]{step.value}[/b] No hurry: no bow was seen yet.")
+    again = step is Step.SIT_TALL and late
+    lines.append(f"[b]{step.value}[/b]" + (" You still move a little." if again else ""))
+    return Group(*lines, _bar(step, elapsed_s % lasts if again else min(elapsed_s, lasts), lasts))
+
+
+def _bar(step: Step, done_s: float, lasts_s: float) -> Table:
     most = "" if step in (Step.SIT_TALL, Step.SETTLE) else "at most "
     bar = Table.grid(padding=(0, 1))
-    bar.add_row(
-        ProgressBar(total=lasts or 1, completed=done, width=40), f"{most}{max(0.0, lasts - done):.0f} s"
-    )
-    what = f"[b]{step.value}[/b]" + (" You still move a little." if again else "")
-    return Group(*([f"[yellow]Once more: {remark}[/yellow]"] if remark else []), what, bar)
+    left = f"{most}{max(0.0, lasts_s - done_s):.0f} s"
+    bar.add_row(ProgressBar(total=lasts_s or 1, completed=done_s, width=40), left)
+    return bar
 
 
 def _verdict(made: Calibration) -> None:
