@@ -1,16 +1,15 @@
 """Bluetooth: finds the worn sensors, keeps them connected and streaming, and passes on what they send.
 
-The one file that uses bleak for the gateway, beside `device.finding`, which only listens (the bumble backend
-for both lives in `device.radio`). One task looks for sensors and connects them, one after the other, because
-adapters can neither scan and connect at once nor make two connections at a time. Each connected sensor then
-has a task that watches over it.
+The one file that uses bleak for the gateway, beside `device.finding` (the bumble backend is `device.radio`). One
+task looks for sensors and connects them, one after the other, because adapters can neither scan and connect at
+once nor make two connections at a time. Each connected sensor then has a task that watches over it.
 """
 
 import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from bleak import BleakClient, BleakScanner
@@ -38,6 +37,7 @@ _SCAN_S: Final = 5.0
 _LINGER_S: Final = 0.3
 _CONNECT_S: Final = 15.0
 _GOODBYE_S: Final = 3.0
+_COMMAND_S: Final = 1.0
 _FIRST_PAUSE_S: Final = 0.3
 _LONGEST_PAUSE_S: Final = 15.0
 _FEWEST_SLOTS: Final = 5
@@ -114,15 +114,19 @@ class Bluetooth:
                     pause_s = _FIRST_PAUSE_S
                     self._wake.clear()
 
-    async def tell(self, address: str, writes: Sequence[Write]) -> bool:
-        """Send commands to a connected sensor, such as its maker's `blink`; False if that failed."""
-        client = self._clients.get(address)
-        if client is not None:
+    async def command(self, choose: Callable[[Vendor], Sequence[Write]], sensor: str = "") -> int:
+        """Send a command to the connected sensors that know it, or to one; return how many took it."""
+        wanted = [link for link in self.links.values() if sensor in ("", link.sensor)]
+        taken = 0
+        for link in wanted:
+            client, writes = self._clients.get(link.sensor), choose(link.vendor) if link.vendor else ()
+            if client is None or not writes:
+                continue
             with contextlib.suppress(*_FAILURES):
-                async with asyncio.timeout(_GOODBYE_S):
+                async with asyncio.timeout(_COMMAND_S):
                     await _write_all(client, writes)
-                return True
-        return False
+                    taken += 1
+        return taken
 
     def _complete(self) -> bool:
         return not self._unassigned and not self._missing()

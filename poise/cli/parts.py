@@ -17,7 +17,6 @@ from dashboards.serve import serve
 from device.ble import Backend
 from device.calibrating import CalibrationWatch, Step
 from device.gateway import Gateway, new_session
-from device.radio.central import open_central
 from device.spool import DiskSpool
 from ingest.bridge import Bridge
 from ingest.broker import BrokerSettings
@@ -103,30 +102,6 @@ async def paging(reader: StoreReader, broker: BrokerSettings, port: int) -> Asyn
     async with during(feed.run()), during(serve(app, "127.0.0.1", port, ready)):
         await ready.wait()
         yield f"http://127.0.0.1:{port}"
-
-
-@asynccontextmanager
-async def bluetooth(transport: str) -> AsyncIterator[Backend | None]:
-    """Give the controller at a transport, or None: the operating system's Bluetooth."""
-    if not transport:
-        yield None
-        return
-    async with open_central(transport) as backend:
-        yield backend
-
-
-def with_sensors(settings: Settings) -> Settings:
-    """Return the settings if they name a sensor.
-
-    Raises:
-        ConfigurationError: otherwise.
-    """
-    if not settings.sensors:
-        raise ConfigurationError(
-            "No sensor is named. `poise sensors assign` finds out where each is worn; or give each with its "
-            "place, for example --sensor D4:22:CD:00:00:01=head."
-        )
-    return settings
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from ingest.embedded import EmbeddedBroker
 from ingest.influx import InfluxResults, InfluxServer
 from ingest.reader import StoreReader
 from ingest.store import SqliteResults
-from poise.cli import parts
+from poise.cli import parts, radio
 from poise.cli.running import OK, out
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
@@ -53,8 +53,8 @@ async def pages(settings: Settings, port: int) -> int:
 
 async def gateway(settings: Settings, transport: str, origin: str) -> int:
     """Read the worn sensors; `transport` "" is the operating system's Bluetooth."""
-    worn = parts.with_sensors(settings)
-    async with parts.bluetooth(transport) as backend:
+    worn = radio.with_sensors(settings)
+    async with radio.bluetooth(transport) as backend:
         return await _wear(worn, backend, origin)
 
 

@@ -144,8 +144,8 @@ async def test_over_the_air_the_shaken_one_is_told_and_blinks(monkeypatch: pytes
                 picked = choice.look(movements.levels(clock.now()))
         assert picked == room.sensors[1].address
         blink = vendor_named("movella_dot").blink
-        assert await radio.tell(picked, blink)
+        assert await radio.command(lambda vendor: vendor.blink, picked) == 1
         assert written[-1] == (dot.DEVICE_CONTROL, blink[-1].value)
-        assert not await radio.tell("00:00:00:00:00:00", blink)
+        assert await radio.command(lambda vendor: vendor.blink, "00:00:00:00:00:00") == 0
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -17,7 +17,7 @@ from servers import free_port
 
 from device.ble import Backend
 from device.radio.room import RadioRoom
-from poise.cli import parts
+from poise.cli import radio
 from poise.cli.person import assigning
 from poise.cli.person.asking import Answers
 from poise.cli.person.assigning import Wanted, assign
@@ -148,7 +148,7 @@ async def _given(backend: Backend) -> AsyncIterator[Backend]:
 
 async def _assigned(monkeypatch: pytest.MonkeyPatch, person: Person, room: RadioRoom, *places: str) -> int:
     async with room.central() as backend:
-        monkeypatch.setattr(parts, "bluetooth", lambda _: _given(backend))
+        monkeypatch.setattr(radio, "bluetooth", lambda _: _given(backend))
         monkeypatch.setattr(assigning, "Answers", lambda: person)
         monkeypatch.setattr(assigning.out, "print", person.hears)
         async with asyncio.timeout(100):
@@ -174,7 +174,7 @@ async def test_by_address_nothing_is_lost_unless_that_is_meant(
     written: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with RadioRoom(CountingSource(), ["x", "y"]) as room, room.central() as backend:
-        monkeypatch.setattr(parts, "bluetooth", lambda _: _given(backend))
+        monkeypatch.setattr(radio, "bluetooth", lambda _: _given(backend))
         x, y = (sensor.address for sensor in room.sensors)
         assert await assign(load(), "", Wanted((), (x, y), 5.0, in_order=True)) == 0
         assert load().sensors == {x: "head", y: "c7"}

@@ -11,7 +11,7 @@ from device.clock import SystemClock
 from device.finding import look
 from device.picking import LOOK_S, Choice, Movements
 from device.wearer.body import DEFAULT_SEGMENTS
-from poise.cli import parts
+from poise.cli import radio
 from poise.cli.configuration import file_in_force, replaced, write_sensors
 from poise.cli.person.asking import Answers
 from poise.cli.person.scanning import show
@@ -49,7 +49,7 @@ async def assign(settings: Settings, transport: str, wanted: Wanted) -> int:
     file, before = file_in_force(), settings.sensors
     if len(set(wanted.places)) != len(wanted.places):
         raise ConfigurationError("A place is named twice: one sensor for each.")
-    async with parts.bluetooth(transport) as backend:
+    async with radio.bluetooth(transport) as backend:
         addresses = await _found(settings, wanted, backend)
         places = _places(wanted.places, before, len(addresses))
         if wanted.in_order:
@@ -109,11 +109,11 @@ async def _shaken(
 ) -> dict[str, str]:
     """Connect all and let the person shake one for each place."""
     clock, movements = SystemClock(), Movements()
-    radio = Bluetooth({address: address for address in addresses}, movements, clock, backend=backend)
-    async with during(radio.run()):
-        await _streaming(radio)
+    bluetooth = Bluetooth({address: address for address in addresses}, movements, clock, backend=backend)
+    async with during(bluetooth.run()):
+        await _streaming(bluetooth)
         worn: dict[str, str] = {}
-        asked = Asking(radio, movements, clock, answers, worn)
+        asked = Asking(bluetooth, movements, clock, answers, worn)
         out.print("Put all of them down, or hold still, for a moment.")
         await asked.rest()
         for segment in places:
@@ -121,29 +121,29 @@ async def _shaken(
     return worn
 
 
-async def _streaming(radio: Bluetooth) -> None:
-    out.print(f"Connecting {len(radio.links)} sensors …")
+async def _streaming(bluetooth: Bluetooth) -> None:
+    out.print(f"Connecting {len(bluetooth.links)} sensors …")
     try:
         async with asyncio.timeout(_CONNECT_S):
-            while _silent(radio):  # noqa: ASYNC110 - links have no event
+            while _silent(bluetooth):  # noqa: ASYNC110 - links have no event
                 await asyncio.sleep(LOOK_S)
     except TimeoutError:
-        silent = ", ".join(_silent(radio))
+        silent = ", ".join(_silent(bluetooth))
         raise SensorError(
             f"No samples came within {_CONNECT_S:.0f} s from {silent}. Charge it, switch it off and on, and "
             "try again; or leave it out by naming the others with --sensor."
         ) from None
 
 
-def _silent(radio: Bluetooth) -> list[str]:
-    return [address for address, link in radio.links.items() if link.state != "streaming"]
+def _silent(bluetooth: Bluetooth) -> list[str]:
+    return [address for address, link in bluetooth.links.items() if link.state != "streaming"]
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
     """Asks for one place after the other."""
 
-    radio: Bluetooth
+    bluetooth: Bluetooth
     movements: Movements
     clock: SystemClock
     answers: Answers
@@ -179,9 +179,9 @@ class Asking:
         return self.choice.look(self.movements.levels(self.clock.now()))
 
     async def _shown(self, address: str) -> str:
-        vendor = self.radio.links[address].vendor
+        vendor = self.bluetooth.links[address].vendor
         label = vendor.label if vendor else ""
-        blinks = vendor is not None and vendor.blink and await self.radio.tell(address, vendor.blink)
+        blinks = await self.bluetooth.command(lambda vendor: vendor.blink, address)
         return f"{address}, {label}" + (", blinks now" if blinks else "")
 
 

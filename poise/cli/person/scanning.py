@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from device.finding import Found, Surroundings, listening, signal
-from poise.cli import parts
+from poise.cli import radio
 from poise.cli.running import FAILED, OK, out
 from poise.cli.settings import Settings
 from poise.skeleton import spoken
@@ -24,7 +24,7 @@ _LOOK_S: Final = 0.25
 
 async def scan(settings: Settings, transport: str, seconds: float | None) -> int:
     """Show what is heard until ended or for some seconds; exit code 1 if no sensor was."""
-    async with parts.bluetooth(transport) as backend, listening(backend) as here:
+    async with radio.bluetooth(transport) as backend, listening(backend) as here:
         until = "Ctrl-C ends it" if seconds is None else f"for {seconds:g} s"
         out.print(f"Listening for sensors ({until}).")
         with contextlib.suppress(asyncio.CancelledError, TimeoutError):

@@ -17,7 +17,7 @@ from rich.table import Table
 from device.calibrating import LONGEST_BOW_US, LONGEST_NOD_US, SETTLE_US, STILL_US, Step
 from device.tally import Tally
 from poise.calibration import Calibration, Verdict
-from poise.cli import parts
+from poise.cli import parts, radio
 from poise.cli.parts import Wearing, now_us
 from poise.cli.person import status
 from poise.cli.running import FAILED, OK, err, out
@@ -41,9 +41,9 @@ _LASTS_S: Final = {
 
 @asynccontextmanager
 async def _worn(settings: Settings, transport: str, origin: str, drain_s: float) -> AsyncIterator[Wearing]:
-    worn = parts.with_sensors(settings)
+    worn = radio.with_sensors(settings)
     async with (
-        parts.bluetooth(transport) as backend,
+        radio.bluetooth(transport) as backend,
         parts.wearing(
             worn.wearer, worn.sensors, worn.broker.settings(), worn.data,
             backend=backend, origin=origin, told=_say, drain_s=drain_s,
