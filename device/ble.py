@@ -1,8 +1,8 @@
 """Bluetooth: finds the worn sensors, keeps them connected and streaming, and passes on what they send.
 
-The one file that uses bleak for the gateway, beside `device.finding` (the bumble backend is `device.radio`). One
-task looks for sensors and connects them, one after the other, because adapters can neither scan and connect at
-once nor make two connections at a time. Each connected sensor then has a task that watches over it.
+The one file that uses bleak for the gateway, beside `device.finding` (the bumble backend: `device.radio`).
+One task looks for sensors and connects them one by one, because adapters can neither scan and connect at once
+nor make two connections at a time. Each connected sensor then has a task that watches over it.
 """
 
 import asyncio
