@@ -3,11 +3,11 @@
 Data: bytes of virtual Movella DOT whose samples number themselves.
 
 1. **CPU, in real time.** Eight sensors at 60 Hz over HCI, ATT and GATT into one gateway process with cues,
-   spool and a calibration; the radio room is a process of its own. Figure: share of one core. Rival in the same
-   run: a bare bleak client that only subscribes to the same eight sensors and counts notifications.
-2. **Memory, accelerated.** The gateway's own path from notification to spool (decoder, clock, assembler, spool
-   on disk, each message confirmed 30 s later) fed with twelve hours of eight sensors as fast as it goes, with a
-   break of one sensor every ten minutes. Figure: resident memory after one hour and after twelve.
+   spool and a calibration; the radio room is a process of its own. Figure: share of one core. Rival in the
+   same run: a bare bleak client that only subscribes to the same eight sensors and counts notifications.
+2. **Memory, accelerated.** The gateway's own path from notification to spool (decoder, clock, assembler,
+   spool on disk, each message confirmed 30 s later) fed with twelve hours of eight sensors as fast as it can,
+   with a break of one sensor every ten minutes. Figure: resident memory after one hour and after twelve.
 """
 
 import asyncio

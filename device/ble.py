@@ -1,8 +1,8 @@
 """Bluetooth: finds the worn sensors, keeps them connected and streaming, and passes on what they send.
 
-The one file that uses bleak for the gateway (the bumble backend for it lives in `device.radio`). One task
-looks for sensors and connects them, one after the other, because adapters can neither scan and connect at
-once nor make two connections at a time. Each connected sensor then has a task that watches over it.
+The one file that uses bleak for the gateway, beside `device.finding` (the bumble backend: `device.radio`).
+One task looks for sensors and connects them one by one, because adapters can neither scan and connect at once
+nor make two connections at a time. Each connected sensor then has a task that watches over it.
 """
 
 import asyncio
@@ -18,9 +18,22 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
-from bleak.exc import BleakBluetoothNotAvailableError, BleakError
+from bleak.exc import BleakBluetoothNotAvailableError
 
 from device.clock import HostClock
+from device.gatt import (
+    FAILURES,
+    GOODBYE_S,
+    advertisement,
+    hang_up,
+    read,
+    reason,
+    release,
+    stop_measuring,
+    stray,
+    within,
+    write_all,
+)
 from device.link import Link, Receiver, Trouble
 from device.tasks import together
 from device.vendors import Vendor, vendor_of
@@ -37,14 +50,12 @@ MEND: Final = (
 _SCAN_S: Final = 5.0
 _LINGER_S: Final = 0.3
 _CONNECT_S: Final = 15.0
-_GOODBYE_S: Final = 3.0
 _COMMAND_S: Final = 1.0
 _FIRST_PAUSE_S: Final = 0.3
 _LONGEST_PAUSE_S: Final = 8.0
 _FEWEST_SLOTS: Final = 5
 _RESUME_S: Final = 1.5
 _log: Final = logging.getLogger(__name__)
-_FAILURES: Final = (BleakError, TimeoutError, OSError, EOFError)
 
 
 class Backend(Protocol):
@@ -110,7 +121,7 @@ class Bluetooth:
                 if self._complete():
                     await self._wake.wait()
                 else:
-                    await _within(pause_s * random.uniform(0.5, 1.5), self._wake)  # noqa: S311 - no secret
+                    await within(pause_s * random.uniform(0.5, 1.5), self._wake)  # noqa: S311 - no secret
                 if self._wake.is_set():
                     pause_s = _FIRST_PAUSE_S
                     self._wake.clear()
@@ -123,9 +134,9 @@ class Bluetooth:
             client, writes = self._clients.get(link.sensor), choose(link.vendor) if link.vendor else ()
             if client is None or not writes:
                 continue
-            with contextlib.suppress(*_FAILURES):
+            with contextlib.suppress(*FAILURES):
                 async with asyncio.timeout(_COMMAND_S):
-                    await _write_all(client, writes)
+                    await write_all(client, writes)
                     taken += 1
         return taken
 
@@ -182,17 +193,17 @@ class Bluetooth:
             async with asyncio.timeout(_CONNECT_S):
                 await scanner.start()
             try:
-                await _within(_SCAN_S, some)
-                await _within(_SCAN_S if self._unassigned else _LINGER_S, all_)
+                await within(_SCAN_S, some)
+                await within(_SCAN_S if self._unassigned else _LINGER_S, all_)
             finally:
-                async with asyncio.timeout(_GOODBYE_S):
+                async with asyncio.timeout(GOODBYE_S):
                     await scanner.stop()
         except BleakBluetoothNotAvailableError as exc:
             self._no_bluetooth(exc)
-        except _FAILURES as exc:
+        except FAILURES as exc:
             if self._scanner is None and not self._worked and _no_bus(exc):
                 self._no_bluetooth(exc)
-            _log.warning("Scanning for sensors failed, and is tried again: %s", _reason(exc))
+            _log.warning("Scanning for sensors failed, and is tried again: %s", reason(exc))
             return {}
         self._worked = True
         self._assign(seen)
@@ -209,7 +220,7 @@ class Bluetooth:
         adapter = await BleakAdapter.get(**self._bluez)
         ours = [d for d in await adapter.get_connected_devices() if d.address in wanted or self._may_be(d)]
         # Together: BlueZ takes two seconds for each goodbye.
-        await asyncio.gather(*(_release(BleakClient(d, timeout=_CONNECT_S, **self._bluez)) for d in ours))
+        await asyncio.gather(*(release(BleakClient(d, timeout=_CONNECT_S, **self._bluez)) for d in ours))
 
     def _may_be(self, device: BLEDevice) -> bool:
         services = frozenset(uuid.lower() for uuid in device.details["props"].get("UUIDs", ()))
@@ -252,12 +263,12 @@ class Bluetooth:
                 for uuid in vendor.subscriptions:
                     await client.start_notify(uuid, notified)
                 await self._start(client, vendor, heard)
-                link.firmware = vendor.firmware(await _read(client, vendor.info_uuid))
+                link.firmware = vendor.firmware(await read(client, vendor.info_uuid))
         except BaseException as exc:
-            await _hang_up(client)
-            if not isinstance(exc, _FAILURES) and not _stray(exc):
+            await hang_up(client)
+            if not isinstance(exc, FAILURES) and not stray(exc):
                 raise
-            _log.info("Sensor %s could not be started, and is tried again: %s", link.sensor, _reason(exc))
+            _log.info("Sensor %s could not be started, and is tried again: %s", link.sensor, reason(exc))
             return None
         link.busy = True
         self._change(link, "connected")
@@ -266,11 +277,11 @@ class Bluetooth:
     async def _start(self, client: BleakClient, vendor: Vendor, heard: asyncio.Event) -> None:
         """Begin the measurement; a sensor that kept samples and is at it already must not begin anew."""
         if vendor.resume is not None:
-            await _write_all(client, vendor.resume)
-            await _within(_RESUME_S, heard)
+            await write_all(client, vendor.resume)
+            await within(_RESUME_S, heard)
             if heard.is_set():
                 return
-        await _write_all(client, vendor.start)
+        await write_all(client, vendor.start)
 
     async def _watch(self, link: Link, client: BleakClient, vendor: Vendor, gone: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -286,29 +297,29 @@ class Bluetooth:
                 if loop.time() >= next_battery:
                     next_battery = loop.time() + BATTERY_S
                     await self._read_battery(link, client, vendor)
-                await _within(0.25, gone)
+                await within(0.25, gone)
             link.drops += 1
-        except _FAILURES as exc:
+        except FAILURES as exc:
             link.drops += 1
-            _log.info("The link to sensor %s failed: %s", link.sensor, _reason(exc))
+            _log.info("The link to sensor %s failed: %s", link.sensor, reason(exc))
         except asyncio.CancelledError as exc:
-            if _stray(exc):
+            if stray(exc):
                 link.drops += 1
             else:
-                await _stop(client, vendor)
+                await stop_measuring(client, vendor)
                 raise
         finally:
             # At once, before any other attempt: BlueZ would double every notification (bleak issue 2002).
             self._clients.pop(link.sensor, None)
-            await _hang_up(client)
+            await hang_up(client)
             link.busy = False
             self._change(link, "lost")
             self._wake.set()
 
     async def _read_battery(self, link: Link, client: BleakClient, vendor: Vendor) -> None:
         if vendor.battery_request is not None:
-            await _write_all(client, (vendor.battery_request,))
-        value = await _read(client, vendor.battery_uuid)
+            await write_all(client, (vendor.battery_request,))
+        value = await read(client, vendor.battery_uuid)
         with contextlib.suppress(DecodeError):
             link.battery_percent, link.charging = vendor.battery(value)
             self._receiver.changed(link)
@@ -328,68 +339,5 @@ def _state(link: Link, began: float, silent: float) -> str:
     return "streaming" if link.heard_s >= began else "connected"
 
 
-async def adapter_trouble() -> str:
-    """Return "" if the operating system's Bluetooth can scan, else the sentence that mends it."""
-    try:
-        async with asyncio.timeout(_GOODBYE_S), BleakScanner():
-            return ""
-    except _FAILURES:
-        return MEND
-
-
-def _stray(exc: BaseException) -> bool:
-    """Is it a cancellation that nobody asked of us? Bluetooth stacks cancel what waits on a lost link."""
-    task = asyncio.current_task()
-    return isinstance(exc, asyncio.CancelledError) and task is not None and not task.cancelling()
-
-
 def _no_bus(exc: BaseException) -> bool:
     return isinstance(exc, FileNotFoundError | ConnectionRefusedError)
-
-
-def _reason(exc: BaseException) -> str:
-    return str(exc) or "no answer in time"
-
-
-async def _within(seconds: float, event: asyncio.Event) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
-
-
-async def _stop(client: BleakClient, vendor: Vendor) -> None:
-    with contextlib.suppress(*_FAILURES):
-        async with asyncio.timeout(_GOODBYE_S):
-            await _write_all(client, vendor.stop)
-
-
-async def _read(client: BleakClient, uuid: str) -> bytes:
-    """Return a characteristic's value, b"" where a sensor has none: no reason to do without its samples."""
-    if not uuid or client.services.get_characteristic(uuid) is None:
-        return b""
-    return bytes(await client.read_gatt_char(uuid))
-
-
-async def _write_all(client: BleakClient, writes: Sequence[Write]) -> None:
-    for write in writes:
-        await client.write_gatt_char(write.uuid, write.value, response=write.response)
-
-
-def advertisement(device: BLEDevice, data: AdvertisementData) -> Advertised:
-    """Return what a device advertises, as `device.vendors` looks at it."""
-    services = frozenset(uuid.lower() for uuid in data.service_uuids)
-    return Advertised(data.local_name or device.name or "", services)
-
-
-async def _release(client: BleakClient) -> None:
-    """End a connection that the system keeps for a program that died: take it over, then hang up."""
-    _log.info("Sensor %s is still connected from before; hanging up", client.address)
-    with contextlib.suppress(*_FAILURES):
-        await client.connect()
-    await _hang_up(client)
-
-
-async def _hang_up(client: BleakClient) -> None:
-    with contextlib.suppress(*_FAILURES):
-        async with asyncio.timeout(_GOODBYE_S):
-            await client.disconnect()

@@ -25,7 +25,7 @@ from device.tasks import together
 from device.track import Marks
 from device.vendors.base import Notification
 from poise.errors import PoiseError
-from poise.notices import encode
+from poise.notices import SensorStatus, encode
 from poise.ports import Announce
 from poise.samples import Gap, SampleMessage
 from poise.topics import Leaf, Wearer
@@ -187,6 +187,11 @@ class Gateway:
             waiting=len(self._waiting),
             streaming=sum(link.state == "streaming" for link in links),
         )
+
+    def statuses(self) -> list[SensorStatus]:
+        """Return what is announced of each sensor, as of now."""
+        tracks = self._assembler.tracks
+        return [sensor_status(link, tracks.get(link.sensor), self._origin) for link in self.links.values()]
 
     def found(self, link: Link) -> None:
         """See `device.link.Receiver`."""

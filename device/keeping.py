@@ -50,6 +50,16 @@ class CalibrationKeeper:
         self._said = ""
         self._asked_us = -AGAIN_US
 
+    @property
+    def step(self) -> Step:
+        """What the wearer should do for a calibration, `DONE` if nothing."""
+        return Step.DONE if self._watch is None else self._watch.step
+
+    @property
+    def remark(self) -> str:
+        """Why the last try was not good enough, "" without one."""
+        return "" if self._watch is None else self._watch.remark
+
     def asked(self, verb: Verb) -> bool:
         """Begin what was asked for; False if it cannot help."""
         if verb is Verb.CALIBRATE:

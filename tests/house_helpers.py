@@ -19,7 +19,12 @@ SLOW_S = 60.0
 def environment(folder: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Nothing of this machine's own settings; the folder stands for the user's data folder."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("POISE_")}
-    mine = {"POISE_DATA": str(folder / "data"), "COLUMNS": "250", "POISE_TIMEZONE": "Europe/Vienna"}
+    mine = {
+        "POISE_DATA": str(folder / "data"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "COLUMNS": "250",
+        "POISE_TIMEZONE": "Europe/Vienna",
+    }
     return clean | mine | (more or {})
 
 

@@ -4,11 +4,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from poise.errors import ConfigurationError
-
-if sys.platform != "win32":
-    import fcntl
 
 
 @contextmanager
@@ -19,12 +17,25 @@ def alone(file: Path, program: str) -> Iterator[None]:
         ConfigurationError: if another program holds it.
     """
     with file.open("a") as lock:
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as exc:
-                raise ConfigurationError(
-                    f"Another {program} is at work in {file.parent} already. End that one, or choose another "
-                    "folder with --data."
-                ) from exc
+        try:
+            _take(lock)
+        except OSError as exc:
+            raise ConfigurationError(
+                f"Another {program} is at work in {file.parent} already. End that one, or choose another "
+                "folder with --data."
+            ) from exc
         yield
+
+
+def _take(lock: IO[str]) -> None:
+    """Lock an open file, or raise OSError at once; each system's module is looked for only where it is."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        # One byte far behind the end: Windows forbids others to read what is locked.
+        lock.seek(1 << 30)
+        msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,11 +7,12 @@ from typing import Annotated, Final
 import typer
 
 from poise import __version__
+from poise.cli import configuration, service, services
 from poise.cli import data as recordings
 from poise.cli import demo as demonstration
 from poise.cli import doctor as examination
-from poise.cli import services
-from poise.cli.running import WRONG, err, leave, out, run
+from poise.cli.person import assigning, scanning, wear
+from poise.cli.running import OK, WRONG, err, leave, out, run
 from poise.cli.settings import load
 from poise.errors import ConfigurationError, PoiseError
 
@@ -23,12 +24,20 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+sensors: Final = typer.Typer(help="Find sensors and say where each is worn.", no_args_is_help=True)
+app.add_typer(sensors, name="sensors")
+
 Data = Annotated[Path | None, typer.Option(help="Folder for the database, spools and calibrations.")]
 Patient = Annotated[str | None, typer.Option(help="The wearer's pseudonym, for example P-0142.")]
 PagesPort = Annotated[int, typer.Option(help="Port of the pages, on this machine only.", min=1, max=65535)]
 Script = Annotated[
     str, typer.Option(help="What the simulated wearer does: desk, distractors, short, or a file.")
 ]
+Hci = Annotated[str, typer.Option(help="A controller without the system's Bluetooth, e.g. usb:0.")]
+Worn = Annotated[
+    list[str] | None, typer.Option("--sensor", help="A sensor and where it is worn: D4:22:CD:00:00:01=head.")
+]
+Simulated = Annotated[bool, typer.Option("--simulated", help="The sensors are virtual: say so.")]
 Seed = Annotated[
     int, typer.Option(help="Decides everything that is random about the simulated wearer.", min=0)
 ]
@@ -51,18 +60,84 @@ def demo(
 
 
 @app.command()
-def gateway(
-    sensor: Annotated[
-        list[str] | None, typer.Option(help="A sensor and where it is worn: D4:22:CD:00:00:01=head.")
+def init(
+    here: Annotated[bool, typer.Option("--here", help="In this folder, not in your own settings.")] = False,
+) -> None:
+    """Write a commented poise.toml to begin with."""
+    leave(_say(lambda: _init(Path(configuration.NAME) if here else None)))
+
+
+@sensors.command()
+def scan(
+    hci: Hci = "",
+    seconds: Annotated[float | None, typer.Option(help="How long; until Ctrl-C by default.", min=0.1)] = None,
+) -> None:
+    """Show which sensors are around and how well they are heard."""
+    leave(run(scanning.scan(load(), hci, seconds)))
+
+
+@sensors.command()
+def assign(
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Where sensors are worn: head c7 t4 …; as so far, or the usual places, by default."
+        ),
     ] = None,
+    sensor: Annotated[list[str] | None, typer.Option(help="The address of one to choose from.")] = None,
+    hci: Hci = "",
+    seconds: Annotated[float, typer.Option(help="How long to listen for sensors.", min=0.1)] = 6.0,
+    order: Annotated[bool, typer.Option("--order", help="By address, without asking.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Lose earlier entries without asking.")] = False,
+) -> None:
+    """Shake the sensor for each place in turn; poise.toml keeps which one it was."""
+    wanted = assigning.Wanted(places or (), sensor or (), seconds, order, replace)
+    leave(run(assigning.assign(load(), hci, wanted)))
+
+
+@app.command()
+def calibrate(
+    sensor: Worn = None,
     patient: Patient = None,
     data: Data = None,
-    hci: Annotated[str, typer.Option(help="A controller without the system's Bluetooth, e.g. usb:0.")] = "",
-    simulated: Annotated[bool, typer.Option("--simulated", help="The sensors are virtual: say so.")] = False,
+    hci: Hci = "",
+    simulated: Simulated = False,
 ) -> None:
-    """Read the worn sensors, keep their samples safe and send them on."""
+    """Be guided through a calibration: sit tall, bow once, and see how good it was."""
     settings = load(patient=patient, data=data, sensors=_sensors(sensor))
-    leave(run(services.gateway(settings, hci, "simulated" if simulated else "worn")))
+    leave(run(wear.calibrate(settings, hci, _origin(simulated))))
+
+
+@app.command("wear")
+def wear_(
+    sensor: Worn = None,
+    patient: Patient = None,
+    data: Data = None,
+    hci: Hci = "",
+    simulated: Simulated = False,
+) -> None:
+    """Read the worn sensors and show what they do, what is stored where, and what to do next."""
+    settings = load(patient=patient, data=data, sensors=_sensors(sensor))
+    leave(run(wear.wear(settings, hci, _origin(simulated))))
+
+
+@app.command()
+def gateway(
+    sensor: Worn = None,
+    patient: Patient = None,
+    data: Data = None,
+    hci: Hci = "",
+    simulated: Simulated = False,
+) -> None:
+    """Do what `poise wear` does as a service, without showing it."""
+    settings = load(patient=patient, data=data, sensors=_sensors(sensor))
+    leave(run(services.gateway(settings, hci, _origin(simulated))))
+
+
+@app.command("service")
+def service_() -> None:
+    """Print a systemd unit that keeps the gateway running."""
+    leave(_say(lambda: out.print(service.unit(), markup=False, soft_wrap=True, end="")))
 
 
 @app.command()
@@ -160,6 +235,17 @@ def _say(work: Callable[[], int | None]) -> int:
     except PoiseError as exc:
         err.print(f"poise: {exc}", soft_wrap=True, markup=False)
         return WRONG
+
+
+def _origin(simulated: bool) -> str:
+    return "simulated" if simulated else "worn"
+
+
+def _init(here: Path | None) -> int:
+    file = here or configuration.new_file()
+    configuration.begin_file(file)
+    out.print(f"Written: {file}. Next: `poise sensors assign`.", soft_wrap=True)
+    return OK
 
 
 def _sensors(given: list[str] | None) -> dict[str, str] | None:

@@ -1,6 +1,7 @@
 """`poise doctor`: what is there, what is missing, and the sentence that mends it."""
 
 import asyncio
+import difflib
 import logging
 import shutil
 import socket
@@ -11,14 +12,16 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from device.ble import adapter_trouble
+from device.finding import adapter_trouble
 from ingest.influx import InfluxServer
 from ingest.mqtt import Link
 from poise import __version__
 from poise.cli import parts
+from poise.cli.configuration import file_in_force
 from poise.cli.running import FAILED, OK, out
 from poise.cli.settings import Settings
 from poise.errors import PoiseError
+from poise.skeleton import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ async def examine(settings: Settings, port: int) -> int:
     """Print what is there; exit code 1 if anything is missing."""
     findings = [
         _python(),
+        _settings(settings),
         await _adapter(),
         await _broker(settings),
         _folder(settings.data),
@@ -52,6 +56,18 @@ def _python() -> Finding:
     return Finding("program", f"Poise {__version__}, Python {sys.version.split()[0]}")
 
 
+def _settings(settings: Settings) -> Finding:
+    file = file_in_force()
+    where = f"{file}" if file.is_file() else f"none; `poise init` writes {file}"
+    known = [str(segment) for segment in Segment]
+    for address, segment in settings.sensors.items():
+        if near := [] if segment in known else difflib.get_close_matches(segment, known, 1, 0.7):
+            mend = f"{address} is at {segment!r}, which is not judged; write {near[0]!r} if that is meant"
+            return Finding("settings file", where, mend)
+    sensors = f"{len(settings.sensors)} sensors" if settings.sensors else "no sensor has a place yet"
+    return Finding("settings file", f"{where}; {sensors}")
+
+
 async def _adapter() -> Finding:
     trouble = await adapter_trouble()
     return Finding("Bluetooth adapter", "not there" if trouble else "there", trouble)
@@ -65,7 +81,8 @@ async def _broker(settings: Settings) -> Finding:
             await link.until_connected()
     except (TimeoutError, PoiseError) as exc:
         there = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
-        known = "start Mosquitto" if there else "apt install mosquitto"
+        install = "apt install mosquitto" if sys.platform == "linux" else "install Mosquitto"
+        known = "start Mosquitto" if there else install
         why = str(exc) or "no answer within 3 s"
         mend = f"{known}, or `poise broker` for trying out, or set the address: POISE_BROKER__HOST, …__PORT"
         return Finding("MQTT broker", f"{broker.place}: {why}", mend)
@@ -104,7 +121,8 @@ def _trouble(work: Callable[[], object]) -> str:
 
 def _port(what: str, port: int, mend: str) -> Finding:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # there it would let a taken port be taken again
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

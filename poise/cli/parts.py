@@ -18,6 +18,7 @@ from analytics.wearing.trust import UNDOUBTED
 from dashboards.app import create_app
 from dashboards.serve import serve
 from device.ble import Backend
+from device.calibrating import Step
 from device.clock import HostClock
 from device.cueing.desktop import Desktop
 from device.cueing.edge import Edge
@@ -38,7 +39,7 @@ from poise.cli.alone import alone
 from poise.cli.running import during
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
-from poise.notices import CalibrationNotice, Command, Presence, encode
+from poise.notices import CalibrationNotice, Command, Presence, Verb, encode
 from poise.topics import Leaf, Wearer
 
 DRAIN_S: Final = 0.7
@@ -168,6 +169,21 @@ class Wearing:
         task = asyncio.ensure_future(self.gateway.commands.obey(command))
         self._obeying.add(task)
         task.add_done_callback(self._obeying.discard)
+
+    def recalibrate(self) -> None:
+        """Watch for a new calibration; the one in force holds until it is made."""
+        if self.keeper is not None:
+            self.keeper.asked(Verb.CALIBRATE)
+
+    @property
+    def step(self) -> Step:
+        """What the wearer should do for the calibration, `DONE` if nothing."""
+        return self.keeper.step if self.keeper else Step.DONE
+
+    @property
+    def remark(self) -> str:
+        """Why the last try was not good enough, "" without one."""
+        return self.keeper.remark if self.keeper else ""
 
     def _use(self, calibration: Calibration) -> None:
         if self.gateway.edge is not None:

@@ -18,8 +18,9 @@ from poise.errors import PoiseError
 OK: Final = 0
 FAILED: Final = 1
 WRONG: Final = 2
-out: Final = Console(highlight=False)
-err: Final = Console(stderr=True, highlight=False)
+# Without emoji: rich would make a disc of the ":CD:" in a sensor's address.
+out: Final = Console(highlight=False, emoji=False)
+err: Final = Console(stderr=True, highlight=False, emoji=False)
 
 
 def run(work: Coroutine[Any, Any, int]) -> int:

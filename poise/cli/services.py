@@ -5,7 +5,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from device.ble import Backend
-from device.radio.central import open_central
 from device.radio.room import RadioRoom, serve_room
 from device.wearer.body import DEFAULT_SEGMENTS
 from device.wearer.wearer import Wearer as VirtualWearer
@@ -13,7 +12,7 @@ from ingest.embedded import EmbeddedBroker
 from ingest.influx import InfluxResults, InfluxServer
 from ingest.reader import StoreReader
 from ingest.store import SqliteResults
-from poise.cli import parts
+from poise.cli import parts, radio
 from poise.cli.running import OK, out
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
@@ -55,15 +54,9 @@ async def pages(settings: Settings, port: int) -> int:
 
 async def gateway(settings: Settings, transport: str, origin: str) -> int:
     """Read the worn sensors; `transport` "" is the operating system's Bluetooth."""
-    if not settings.sensors:
-        raise ConfigurationError(
-            "No sensor is named. Give each with its place, for example --sensor D4:22:CD:00:00:01=head, or "
-            "in poise.toml under [sensors]."
-        )
-    if not transport:
-        return await _wear(settings, None, origin)
-    async with open_central(transport) as backend:
-        return await _wear(settings, backend, origin)
+    worn = radio.with_sensors(settings)
+    async with radio.bluetooth(transport) as backend:
+        return await _wear(worn, backend, origin)
 
 
 async def _wear(settings: Settings, backend: Backend | None, origin: str) -> int:

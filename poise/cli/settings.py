@@ -1,16 +1,17 @@
-"""Settings: `poise.toml`, then the environment (`POISE_…`), then the command line."""
+"""Settings: `poise.toml`, then the environment (`POISE_…`), then the command line; the later wins."""
 
 import os
 import time
 import tomllib
 import zoneinfo
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,11 +24,11 @@ from analytics.cues.cue import CueMode
 from analytics.cues.plan import DEFAULT_CUE_PLAN, CuePlan
 from ingest.broker import BrokerSettings
 from ingest.influx import InfluxSettings
+from poise.cli import mistakes
+from poise.cli.configuration import CONFIG, file_in_force
 from poise.errors import ConfigurationError, WireError
-from poise.topics import Wearer
-
-CONFIG: Final = "POISE_CONFIG"
-_UNKNOWN: Final = "there is no such setting; look for a slip of the pen"
+from poise.skeleton import place
+from poise.topics import Wearer, valid_name
 
 
 class _Part(BaseModel):
@@ -38,7 +39,7 @@ class BrokerPart(_Part):
     """Where the MQTT broker is."""
 
     host: str = "127.0.0.1"
-    port: int = 1883
+    port: int = Field(default=1883, ge=1, le=65535)
     embedded: bool = False
     username: str = ""
     password: str = ""
@@ -133,7 +134,24 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Command line before environment before file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_file())
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file_in_force())
+
+    @field_validator("patient", "site")
+    @classmethod
+    def _a_name(cls, name: str) -> str:
+        try:
+            return valid_name(name)
+        except WireError as exc:
+            raise ValueError(str(exc)) from exc
+
+    @field_validator("sensors")
+    @classmethod
+    def _one_sensor_a_place(cls, sensors: dict[str, str]) -> dict[str, str]:
+        for worn, number in Counter(sensors.values()).items():
+            if number > 1:
+                both = " and ".join(address for address, segment in sensors.items() if segment == worn)
+                raise ValueError(f"{place(worn)} has {number} sensors, {both}: keep one")
+        return sensors
 
     @property
     def wearer(self) -> Wearer:
@@ -160,18 +178,19 @@ def load(**given: Any) -> Settings:
         ConfigurationError: naming the setting and what is wrong with it.
     """
     chosen = {name: value for name, value in given.items() if value is not None}
-    file = _file()
+    file = file_in_force()
     if CONFIG in os.environ and not file.is_file():
-        raise ConfigurationError(f"{CONFIG} names {file}, which is no file: write it, or unset {CONFIG}")
+        raise ConfigurationError(
+            f"{CONFIG} names {file}, which is no file: write it with `poise init`, or unset {CONFIG}"
+        )
     try:
         return Settings(**chosen)
     except ValidationError as exc:
-        first = exc.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        sentence = _UNKNOWN if first["type"] == "extra_forbidden" else first["msg"]
-        raise ConfigurationError(f"setting {place}: {sentence} (in {file} or POISE_…)") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ConfigurationError(f"{file} is not valid TOML: {exc}") from exc
+        raise ConfigurationError(mistakes.of_setting(exc.errors()[0], Settings, file, list(chosen))) from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigurationError(mistakes.of_toml(file, exc)) from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigurationError(mistakes.of_encoding(file, exc)) from exc
     except (OSError, SettingsError) as exc:
         raise ConfigurationError(f"the settings cannot be read: {exc} (in {file} or POISE_…)") from exc
 
@@ -182,7 +201,3 @@ def local_zone() -> str:
     linked = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
     known = zoneinfo.available_timezones()
     return next((zone for zone in (named, linked, *time.tzname) if zone in known), "UTC")
-
-
-def _file() -> Path:
-    return Path(os.environ.get(CONFIG, "poise.toml"))

@@ -24,6 +24,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     """Run a command as the console script does, in an empty folder; return exit code and output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POISE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("COLUMNS", "250")
     # `main` sets logging up; what it adds must not outlive the test.
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
@@ -106,12 +107,25 @@ def test_taken_ports(typed: Typed, taken: int) -> None:
 def test_no_bluetooth(typed: Typed, taken: int) -> None:
     if Path("/sys/class/bluetooth").exists():
         pytest.skip("this machine has a Bluetooth adapter")
-    is_one_sentence(typed("gateway", *ONE_SENSOR), "No Bluetooth adapter", "Plug one in")
+    for words in (
+        ["gateway", *ONE_SENSOR],
+        ["wear", *ONE_SENSOR],
+        ["sensors", "scan"],
+        ["sensors", "assign"],
+    ):
+        is_one_sentence(typed(*words), "No Bluetooth adapter", "Plug one in")
     for transport in ("nonsense", "tcp-client:127.0.0.1:1", "tcp-client:127.0.0.1:99999"):
         is_one_sentence(
             typed("gateway", *ONE_SENSOR, "--hci", transport), "No Bluetooth controller", transport
         )
     is_one_sentence(typed("room", "--hci", "nonsense"), "Choose other ones")
+
+
+def test_the_doctor_sees_a_slip_in_a_place_and_keeps_unknown_ones(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "poise.toml").write_text('[sensors]\n"a" = "pelvis"\n"b" = "scapula_lft"\n')
+    _, out, _ = typed("doctor")
+    assert "b is at 'scapula_lft', which is not judged; write 'scapula_left'" in out
+    assert "pelvis" not in out
 
 
 def test_sensors_that_are_not_named_well(typed: Typed) -> None:
