@@ -29,6 +29,7 @@ OWNERS = {
     "starlette": ("dashboards/",),
     "uvicorn": ("dashboards/",),
     "tomlkit": ("poise/cli/configuration.py",),
+    "desktop_notifier": ("device/cueing/desktop.py",),
     "typer": ("poise/cli/",),
     "rich": ("poise/cli/",),
     "pydantic": ("poise/cli/",),
