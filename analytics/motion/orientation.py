@@ -133,7 +133,7 @@ class Orientation:
         if batch.flags is not None:
             self._mend(batch.flags, acc, gyr)
         self._keep_rate(batch.period_ns)
-        jumped = self._last_us is None or self._bridge(int(batch.t_us[0]), acc[0], gyr[0]) != 0
+        jumped = self._last_us is None or self._bridge(batch, acc[0], gyr[0]) != 0
         q = self._run(acc, gyr)
         self._last_us = int(batch.t_us[-1])
         self._last_acc, self._last_gyr = values[:, -1].copy()
@@ -175,13 +175,13 @@ class Orientation:
             carried["accLpState"] = _settled(before["lastAccLp"], self._filter.coeffs)
         self._filter.state = self._filter.state | carried
 
-    def _bridge(self, first_us: int, acc: Floats, gyr: Floats) -> int:
-        """Return how many samples were filled in before `first_us`; -1 if the filter was started again."""
-        if self._last_us is None:
+    def _bridge(self, batch: ImuBatch, acc: Floats, gyr: Floats) -> int:
+        """Return how many samples were filled in before the batch; -1 if the filter was started again."""
+        first_us = int(batch.t_us[0])
+        # The same rule as within a batch, or it would matter where the stream was cut.
+        if self._last_us is None or (first_us - self._last_us) * 1000 <= HOLE * batch.period_ns:
             return 0
-        missing = round((first_us - self._last_us) * 1000 / self._period_ns) - 1
-        if missing <= 0:
-            return 0
+        missing = max(1, round((first_us - self._last_us) * 1000 / self._period_ns) - 1)
         if first_us - self._last_us > FILLED_GAP_US:
             bias = self._filter.getBiasEstimate()[0]
             self._filter.resetState()

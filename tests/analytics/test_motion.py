@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from analytics.motion.grid import Grid
 from analytics.motion.orientation import Orientation
 from poise.results import GRID_US
-from poise.samples import ImuBatch, SampleFlag, quantise, regular_times
+from poise.samples import ImuBatch, SampleFlag, Scale, quantise, regular_times
 
 SECONDS = 30
 LEAN = posed.eased([(4, 30), (12, -10), (20, 15)], SECONDS)
@@ -97,3 +97,17 @@ def test_a_hole_within_a_batch_and_times_that_go_back_are_seen() -> None:
     assert (np.diff(jumpy.t_us) > 0).all()
     grid = Grid()
     assert grid.add([replace(batch, t_us=back)]).late == 10
+
+
+def test_a_step_of_just_a_hole_is_the_same_wherever_the_stream_is_cut() -> None:
+    """One and a half periods: within a batch that is no hole, and so it must be none between two."""
+    period_us = 20_000
+    t_us = posed.START_US + np.cumsum(np.where(np.arange(60) == 30, period_us * 3 // 2, period_us))
+    acc = np.tile(np.array([0, 0, 2048], np.int16), (60, 1))
+    gyr = np.cumsum(np.ones((60, 3), np.int16), axis=0).astype(np.int16)
+    whole = ImuBatch("s", "c7", 0, period_us * 1000, t_us, acc, gyr, Scale(4_788_403, 1_065_264))
+    together = Orientation(whole.period_ns).update(whole)
+    apart = Orientation(whole.period_ns)
+    cut = [apart.update(whole.part(0, 30)), apart.update(whole.part(30, 60))]
+    assert (np.concatenate([track.q_earth_from_frame for track in cut]) == together.q_earth_from_frame).all()
+    assert not together.jump[1:].any()
