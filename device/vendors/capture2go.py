@@ -19,17 +19,10 @@ from typing import Final
 import numpy as np
 
 from device.vendors import capture2go_memory as memory
-from device.vendors.base import (
-    Advertised,
-    Decoded,
-    Decoder,
-    Notification,
-    Peripheral,
-    Timing,
-    Write,
-)
+from device.vendors.base import Advertised, Decoded, Decoder, Notification, Peripheral, Timing, Write
 from device.vendors.capture2go_frames import KNOWN, LAYOUTS, SERVICE, TX, Frame, Kind, Unpacker, decode
 from device.vendors.capture2go_virtual import VirtualCapture2Go
+from device.vendors.common import Usual
 from poise.errors import DecodeError
 from poise.samples import Scale
 
@@ -77,7 +70,7 @@ class _Decoder:
         return found.kind in self._wanted
 
 
-class Capture2Go:
+class Capture2Go(Usual):
     """A `Vendor`: the sensor at 50 Hz without its magnetometer."""
 
     name = "capture2go"
@@ -94,7 +87,6 @@ class Capture2Go:
     resume: tuple[Write, ...] | None = (memory.ask_status(),)
     """Nothing else: what was streamed meanwhile waits in its buffer, and `start` would clear it."""
     blink = (memory.command(Kind.SET_LED, _LED),)
-    buzz = ()
 
     def __init__(self, *, recording: str = "") -> None:
         """Take the name of a new file on the sensor to record into meanwhile; "" for streaming without."""

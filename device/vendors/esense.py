@@ -28,7 +28,6 @@ from device.vendors.base import (
     Advertised,
     Decoder,
     Endpoint,
-    FrameDecoder,
     G,
     Notification,
     Peripheral,
@@ -36,6 +35,7 @@ from device.vendors.base import (
     Timing,
     Write,
 )
+from device.vendors.common import FrameDecoder, Usual
 from poise.errors import DecodeError
 from poise.samples import Floats, Scale
 
@@ -136,7 +136,7 @@ def _counts(counts: Floats) -> Floats:
     return np.clip(np.rint(np.nan_to_num(counts)), -32768, 32767)
 
 
-class ESense:
+class ESense(Usual):
     """A `Vendor`: the eSense at 50 Hz."""
 
     name = "esense"
@@ -148,13 +148,9 @@ class ESense:
     clock_ppm = 30_000.0
     subscriptions = (SAMPLES,)
     battery_uuid = BATTERY
-    battery_request = None
     info_uuid = ""
     start = (Write(CONFIG, POISE_CONFIG), Write(SAMPLING, sampling(RATE_HZ)))
-    resume = None
     stop = (Write(SAMPLING, sampling(0)),)
-    blink = ()
-    buzz = ()
 
     def recognises(self, advertised: Advertised) -> bool:
         """See `Vendor`; names end in a number, as in eSense-0398."""

@@ -29,10 +29,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from device.vendors.base import (
-    BATTERY_LEVEL,
-    BATTERY_SERVICE,
-    FIRMWARE_REVISION,
-    INFORMATION_SERVICE,
     Advertised,
     Decoded,
     Decoder,
@@ -43,8 +39,13 @@ from device.vendors.base import (
     Samples,
     Timing,
     Write,
-    battery_level,
-    firmware_revision,
+)
+from device.vendors.common import (
+    BATTERY_LEVEL,
+    BATTERY_SERVICE,
+    FIRMWARE_REVISION,
+    INFORMATION_SERVICE,
+    Usual,
 )
 from poise.errors import DecodeError
 from poise.samples import Bools, Floats, Scale
@@ -176,7 +177,7 @@ class MetaMotionDecoder:
         return Decoded(samples, of[first + 1], damaged=len(told) - len(good) + alone)
 
 
-class MetaMotion:
+class MetaMotion(Usual):
     """A `Vendor`: the MetaMotion with accelerations and angular rates at 100 Hz."""
 
     name = "metamotion"
@@ -188,11 +189,7 @@ class MetaMotion:
     # Project decision: Bosch's data sheets give 1 % or so for the rate of the chips.
     clock_ppm = 30_000.0
     subscriptions = (NOTIFY,)
-    battery_uuid = BATTERY_LEVEL
-    battery_request = None
-    info_uuid = FIRMWARE_REVISION
     start = commands(START)
-    resume = None
     stop = commands(STOP)
     blink = commands(BLINK)
     buzz = commands(BUZZ)
@@ -204,14 +201,6 @@ class MetaMotion:
     def decoder(self) -> Decoder:
         """See `Vendor`."""
         return MetaMotionDecoder()
-
-    def battery(self, value: bytes) -> tuple[int, bool]:
-        """See `Vendor`."""
-        return battery_level(value)
-
-    def firmware(self, value: bytes) -> str:
-        """See `Vendor`."""
-        return firmware_revision(value)
 
     def peripheral(self, address: str) -> Peripheral:
         """See `Vendor`."""

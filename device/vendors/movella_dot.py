@@ -18,13 +18,13 @@ from device.vendors.base import (
     Advertised,
     Decoder,
     Endpoint,
-    FrameDecoder,
     Notification,
     Peripheral,
     Samples,
     Timing,
     Write,
 )
+from device.vendors.common import FrameDecoder, Usual
 from poise.errors import DecodeError
 from poise.samples import Scale
 
@@ -109,7 +109,7 @@ def info(address: str, firmware: tuple[int, int, int]) -> bytes:
     return (mac + bytes(firmware)).ljust(INFO_BYTES, b"\0")
 
 
-class MovellaDot:
+class MovellaDot(Usual):
     """A `Vendor`: the DOT at 60 Hz with accelerations and angular rates."""
 
     name = "movella_dot"
@@ -121,13 +121,10 @@ class MovellaDot:
     clock_ppm = 200.0
     subscriptions = (MEDIUM_PAYLOAD,)
     battery_uuid = BATTERY
-    battery_request = None
     info_uuid = DEVICE_INFO
     start = (Write(DEVICE_CONTROL, control_for_rate(RATE_HZ)), Write(MEASUREMENT_CONTROL, START))
-    resume = None
     stop = (Write(MEASUREMENT_CONTROL, STOP),)
     blink = (Write(DEVICE_CONTROL, control_to_identify()),)
-    buzz = ()
 
     def recognises(self, advertised: Advertised) -> bool:
         """See `Vendor`; wearers may have given the sensor a tag behind its name."""

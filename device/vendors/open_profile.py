@@ -23,10 +23,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from device.vendors.base import (
-    BATTERY_LEVEL,
-    BATTERY_SERVICE,
-    FIRMWARE_REVISION,
-    INFORMATION_SERVICE,
     Advertised,
     Decoded,
     Decoder,
@@ -37,9 +33,16 @@ from device.vendors.base import (
     Samples,
     Timing,
     Write,
+    no_samples,
+)
+from device.vendors.common import (
+    BATTERY_LEVEL,
+    BATTERY_SERVICE,
+    FIRMWARE_REVISION,
+    INFORMATION_SERVICE,
+    Usual,
     battery_level,
     firmware_revision,
-    no_samples,
 )
 from poise.errors import DecodeError
 from poise.samples import Floats, Scale
@@ -216,7 +219,7 @@ class OpenDecoder:
         return one if before is None or agree(before, one) else None
 
 
-class OpenProfile:
+class OpenProfile(Usual):
     """A `Vendor`: any sensor with the Poise Open Profile, at 50 Hz."""
 
     name = "open_profile"
@@ -227,11 +230,7 @@ class OpenProfile:
     wrap_us = WRAP_US
     clock_ppm = 200.0
     subscriptions = (SAMPLES,)
-    battery_uuid = BATTERY_LEVEL
-    battery_request = None
-    info_uuid = FIRMWARE_REVISION
     start = (Write(CONTROL, START),)
-    resume = None
     stop = (Write(CONTROL, STOP),)
     blink = (Write(CONTROL, BLINK),)
     buzz = (Write(CONTROL, BUZZ),)

@@ -29,8 +29,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from device.vendors.base import (
-    BATTERY_LEVEL,
-    BATTERY_SERVICE,
     Advertised,
     Decoded,
     Decoder,
@@ -41,9 +39,8 @@ from device.vendors.base import (
     Samples,
     Timing,
     Write,
-    battery_level,
-    firmware_revision,
 )
+from device.vendors.common import BATTERY_LEVEL, BATTERY_SERVICE, Usual
 from poise.errors import DecodeError
 from poise.samples import Floats, Scale
 
@@ -211,7 +208,7 @@ class _Decoder:
         return Decoded(samples, np.repeat(np.array(good, np.int64), counts), len(at) - len(good))
 
 
-class OpenEarable:
+class OpenEarable(Usual):
     """A `Vendor`: the earphone at 50 Hz with its nine axes."""
 
     name = "openearable"
@@ -222,15 +219,11 @@ class OpenEarable:
     wrap_us = 0
     clock_ppm = 200.0
     subscriptions = (SENSOR_DATA,)
-    battery_uuid = BATTERY_LEVEL
-    battery_request = None
     info_uuid = DEVICE_FIRMWARE
     start = (Write(SENSOR_CONFIG, START),)
-    resume = None
     stop = (Write(SENSOR_CONFIG, STOP), Write(LED_MODE, _LED_STATE))
     blink = (Write(LED_MODE, _LED_CUSTOM), Write(LED_COLOUR, _WHITE))
     """White until stopped: the firmware has no colour for a moment."""
-    buzz = ()
 
     def __init__(self, layout: Layout = Layout.SINGLE) -> None:
         """Take what its virtual sensors send; all layouts are read."""
@@ -243,14 +236,6 @@ class OpenEarable:
     def decoder(self) -> Decoder:
         """See `Vendor`."""
         return _Decoder()
-
-    def battery(self, value: bytes) -> tuple[int, bool]:
-        """See `Vendor`."""
-        return battery_level(value)
-
-    def firmware(self, value: bytes) -> str:
-        """See `Vendor`."""
-        return firmware_revision(value)
 
     def peripheral(self, address: str) -> Peripheral:
         """See `Vendor`."""

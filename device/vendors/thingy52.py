@@ -24,20 +24,17 @@ from typing import Final
 import numpy as np
 
 from device.vendors.base import (
-    BATTERY_LEVEL,
-    BATTERY_SERVICE,
     Advertised,
     Decoder,
     Endpoint,
-    FrameDecoder,
     G,
     Notification,
     Peripheral,
     Samples,
     Timing,
     Write,
-    battery_level,
 )
+from device.vendors.common import BATTERY_LEVEL, BATTERY_SERVICE, FrameDecoder, Usual, battery_level
 from poise.errors import DecodeError
 from poise.samples import Floats, Scale
 
@@ -119,7 +116,7 @@ def _counts(counts: Floats, least: int, most: int) -> Floats:
     return np.clip(np.rint(np.nan_to_num(counts)), least, most)
 
 
-class Thingy52:
+class Thingy52(Usual):
     """A `Vendor`: the Thingy:52's raw motion data at 50 Hz."""
 
     name = "thingy52"
@@ -130,14 +127,9 @@ class Thingy52:
     wrap_us = 0
     clock_ppm = 30_000.0
     subscriptions = (RAW,)
-    battery_uuid = BATTERY_LEVEL
-    battery_request = None
     info_uuid = FIRMWARE_VERSION
     start = (Write(MOTION_CONFIG, motion_config(RATE_HZ)),)
-    resume = None
-    stop = ()
     blink = (Write(LED, BLINK),)
-    buzz = ()
     battery = staticmethod(battery_level)
 
     def recognises(self, advertised: Advertised) -> bool:

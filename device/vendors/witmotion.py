@@ -38,6 +38,7 @@ from device.vendors.base import (
     Timing,
     Write,
 )
+from device.vendors.common import Usual
 from poise.errors import DecodeError
 from poise.samples import Floats, Int16s, Scale
 
@@ -172,7 +173,7 @@ def _may_begin(stream: bytes, at: int) -> bool:
     return SAMPLE.startswith(head) or ANSWER.startswith(head)
 
 
-class WitMotion:
+class WitMotion(Usual):
     """A `Vendor`: the WT901BLE at 50 Hz."""
 
     name = "witmotion"
@@ -187,10 +188,6 @@ class WitMotion:
     battery_request = Write(WRITE, READ_BATTERY, response=False)
     info_uuid = ""
     start = (Write(WRITE, UNLOCK, response=False), Write(WRITE, SET_50_HZ, response=False))
-    resume = None
-    stop = ()
-    blink = ()
-    buzz = ()
 
     def recognises(self, advertised: Advertised) -> bool:
         """See `Vendor`; names end in a number, as in WT901BLE67."""

@@ -2,17 +2,8 @@
 
 from typing import Final
 
-from device.vendors.base import (
-    BATTERY_LEVEL,
-    FIRMWARE_REVISION,
-    Advertised,
-    Decoder,
-    Peripheral,
-    Timing,
-    Write,
-    battery_level,
-    firmware_revision,
-)
+from device.vendors.base import Advertised, Decoder, Peripheral, Timing, Write
+from device.vendors.common import Usual
 from device.vendors.polar import control, virtual
 from device.vendors.polar.control import CHANNELS, CONTROL, DATA, RANGE, RATE, RESOLUTION
 from device.vendors.polar.decoder import PolarDecoder
@@ -23,7 +14,7 @@ SCALE: Final = Scale(acc_nano=2_394_202, gyr_nano=1_065_264)
 """8 g and 2000 °/s over 32 768 counts."""
 
 
-class _Polar:
+class _Polar(Usual):
     """What both sensors have in common."""
 
     scale = SCALE
@@ -31,19 +22,6 @@ class _Polar:
     wrap_us = 0
     clock_ppm = 200.0
     subscriptions = (CONTROL, DATA)
-    battery_uuid = BATTERY_LEVEL
-    battery_request = None
-    info_uuid = FIRMWARE_REVISION
-    blink = ()
-    buzz = ()
-
-    def battery(self, value: bytes) -> tuple[int, bool]:
-        """See `Vendor`."""
-        return battery_level(value)
-
-    def firmware(self, value: bytes) -> str:
-        """See `Vendor`."""
-        return firmware_revision(value)
 
 
 class PolarVeritySense(_Polar):

@@ -6,16 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from device.vendors.base import (
-    BATTERY_LEVEL,
-    BATTERY_SERVICE,
-    FIRMWARE_REVISION,
-    INFORMATION_SERVICE,
-    Advertised,
-    Endpoint,
-    Notification,
-    Samples,
-)
+from device.vendors.base import Advertised, Endpoint, Notification, Samples
+from device.vendors.common import BATTERY_LEVEL, BATTERY_SERVICE, FIRMWARE_REVISION, INFORMATION_SERVICE
 from device.vendors.polar import control, frames
 from device.vendors.polar.control import CHANNELS, FACTOR, RANGE, RATE, RESOLUTION, Settings, Status
 from device.vendors.polar.frames import ACC, COMPRESSED, GYRO, Frame
