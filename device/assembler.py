@@ -84,8 +84,9 @@ class Assembler:
         return messages
 
     def fresh(self) -> list[ImuBatch]:
-        """Return the samples that got their times since the last call: a cue must not wait for a message."""
-        return [batch for track in self.tracks.values() for batch in track.fresh(self.calibration)]
+        """Return the live samples timed since the last call: a cue must not wait for a message."""
+        found = [batch for track in self.tracks.values() for batch in track.fresh(self.calibration)]
+        return [batch for batch in found if batch.t_us[-1] >= self._cut_us - KEPT_US]
 
     def marks(self, boot: str) -> Marks:
         """Return how the clocks stand, for the spool to keep with messages cut just now."""
@@ -144,15 +145,18 @@ class Assembler:
         # What a sensor kept over a break leaves by itself: ingest makes a run of its own of it.
         kept = [batch for batch in batches if batch.t_us[-1] < kept_us]
         live = [batch for batch in batches if batch.t_us[-1] >= kept_us]
-        parts = [
-            part[i : i + _MAX_BATCHES] for part in (kept, live) for i in range(0, len(part), _MAX_BATCHES)
-        ]
+        parts = [(part, True) for part in _parts(kept)] + [(part, False) for part in _parts(live)]
         return [
-            SampleMessage(self._session, 0, tuple(part), tuple(gaps if i == 0 else ()), 0, self._origin)
-            for i, part in enumerate(parts)
+            SampleMessage(self._session, 0, part, tuple(gaps if i == 0 else ()), 0, self._origin, waited)
+            for i, (part, waited) in enumerate(parts)
         ]
 
     def _oldest(self) -> int | None:
         return min(
             (t for track in self.tracks.values() if (t := track.oldest_us()) is not None), default=None
         )
+
+
+def _parts(batches: list[ImuBatch]) -> list[tuple[ImuBatch, ...]]:
+    """Cut batches into what a message can hold."""
+    return [tuple(batches[i : i + _MAX_BATCHES]) for i in range(0, len(batches), _MAX_BATCHES)]

@@ -221,7 +221,7 @@ class Intake:
         self._fed_us[wearer, late] = now_us
         outcome.counts.stored += 1
         outcome.counts.late += late
-        set_back = late and live.is_set_back(message)
+        set_back = late and not message.kept and live.is_set_back(message)
         if set_back and not behind.is_now:
             live.put_by(c)
         parts = stream.feed(c, row, message, set_back=set_back)

@@ -155,6 +155,8 @@ class SampleMessage:
         origin: "worn", "simulated" or "replayed"; it is shown wherever the data is.
         batches: one or more for each sensor; a gap starts another.
         gaps: what is missing and was noticed since the message before.
+        kept: its samples had waited in their sensor's own memory over a break of the link, so they are older
+            than what came before.
     """
 
     session: str
@@ -163,6 +165,7 @@ class SampleMessage:
     gaps: tuple[Gap, ...] = ()
     floor: int = 0
     origin: str = "worn"
+    kept: bool = False
 
     @property
     def samples(self) -> int:

@@ -58,6 +58,7 @@ class _Message(msgspec.Struct, array_like=True, forbid_unknown_fields=False):
     origin: str
     blocks: list[_Block]
     gaps: list[_Gap]
+    kept: bool = False
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -76,6 +77,7 @@ def encode_samples(message: SampleMessage) -> bytes:
             message.origin,
             [_block(batch) for batch in message.batches],
             [_Gap(*astuple(gap)) for gap in message.gaps],
+            message.kept,
         )
     )
 
@@ -104,6 +106,7 @@ def decode_samples(payload: bytes) -> SampleMessage:
         tuple(_gap(gap) for gap in raw.gaps),
         raw.floor,
         raw.origin,
+        raw.kept,
     )
 
 

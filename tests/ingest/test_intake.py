@@ -145,6 +145,18 @@ def test_what_late_samples_find_ends_the_calibration_of_the_live_run(shelf: Shel
     again.database.close()
 
 
+def test_what_a_sensor_kept_over_a_break_is_no_clock_set_back(shelf: Shelf) -> None:
+    kept = [replace(m, sequence=300 + i, kept=True) for i, m in enumerate(day(10, 100))]
+    kept = [replace(m, batches=m.batches[:1]) for m in kept]
+    now = [m for m in day(220) if m.sequence < 100 or m.sequence >= 110]
+    rest = [replace(m, sequence=400 + i) for i, m in enumerate(day(10, 220))]
+    take_all(shelf, [calibrated(), *samples([*now, *kept, *rest])])
+    runs = shelf.rows("SELECT late, reason, calibration FROM runs ORDER BY id")
+    assert [run for run in runs if run[0]] == [(1, "start", "k1")]
+    assert {run[1] for run in runs} == {"start", "gap"}
+    assert [unpack(trust).doubts for (trust,) in shelf.rows("SELECT trust FROM calibrations")] == [()]
+
+
 CHANGED = ("runs", "calibrations", "gaps", "ledger")
 
 

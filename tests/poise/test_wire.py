@@ -48,9 +48,14 @@ def test_golden_payloads(name: str, message: SampleMessage) -> None:
     assert decode_samples(golden) == message
 
 
-def test_gaps_without_a_spread_are_read_as_exact() -> None:
+def test_what_older_programs_left_out_is_read_as_exact_and_live() -> None:
     golden = bytes.fromhex((GOLDEN / "without_spread.hex").read_text())
     assert decode_samples(golden) == full()
+
+
+def test_what_a_sensor_kept_is_said() -> None:
+    message = replace(plain(), kept=True)
+    assert decode_samples(encode_samples(message)) == message
 
 
 def test_a_stranger_can_write_a_payload_from_the_document_alone() -> None:
