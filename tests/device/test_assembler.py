@@ -10,7 +10,7 @@ from device.clock import Moment
 from device.ticks import WRAP
 from device.track import LastSample
 from device.vendors import movella_dot, vendor_named
-from device.vendors.base import Notification, Samples
+from device.vendors.base import Keeping, Notification, Samples
 from poise.samples import SampleMessage, regular_times
 
 DOT = vendor_named("movella_dot")
@@ -127,3 +127,45 @@ def test_values_out_of_range_are_flagged() -> None:
     assert batch.flags is not None
     assert batch.flags.tolist() == [0, 1, 2]
     assert track.counts.damaged == 1
+
+
+def test_what_a_sensor_kept_over_a_break_leaves_by_itself_and_with_its_own_times() -> None:
+    """A Capture2Go is away from 10 to 40 s and then sends what it kept, beside a DOT that was never away."""
+    vendor, assembler = vendor_named("capture2go"), Assembler("s")
+    assembler.add("a", "head", DOT)
+    assembler.add("b", "c7", vendor)
+    assembler.watched = assembler.tracks["a"].watched = assembler.tracks["b"].watched = True
+    sensor = vendor.peripheral("D4:22:CD:00:00:01")
+    for write in vendor.start:
+        sensor.write(write.uuid, write.value)
+    messages: list[SampleMessage] = []
+    freshest: list[int] = []
+    for tenth in range(600):
+        n = np.arange(tenth * 5, tenth * 5 + 5)
+        taken = Samples(n * 20_000, np.zeros((5, 3)), np.zeros((5, 3)))
+        moment = Moment(HOST0 + tenth * 100_000 + 99_000, UTC0 + tenth * 100_000 + 99_000)
+        for raw in frames("head", tenth * 6, tenth * 6 + 6):
+            assembler.push("a", raw, moment)
+        if 100 <= tenth < 400 and isinstance(sensor, Keeping):
+            sensor.keep(taken)
+        else:
+            if tenth == 400:
+                assembler.linked("b", moment)
+            for notification, _ in sensor.send(taken):
+                assembler.push("b", notification, moment)
+        messages += assembler.advance(moment)
+        freshest += [moment.utc_us - int(batch.t_us[-1]) for batch in assembler.fresh()]
+    messages += assembler.finish(moment)
+    batches = [(m.kept, b) for m in messages for b in m.batches if b.sensor == "b"]
+    in_order = sorted(batches, key=lambda pair: pair[1].first_tick)
+    times = np.concatenate([batch.t_us for _, batch in in_order])
+    kept = [batch for waited, batch in batches if waited]
+    missing = sum(gap.count for m in messages for gap in m.gaps)
+    assert len(times) + missing == 3000
+    assert (np.diff(times) > 0).all()
+    assert np.abs(np.diff(times)[np.diff(times) < 100_000] - 20_000).max() < 1_000, (
+        "evenly, as they were taken"
+    )
+    assert sum(map(len, kept)) > 1000
+    assert all(batch.sensor == "b" for m in messages if m.kept for batch in m.batches)
+    assert max(freshest) < 5_000_000, "nothing that was kept is judged for a cue"
