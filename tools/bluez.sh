@@ -38,7 +38,7 @@ fi
 mkdir -p "$cache"
 work="$(mktemp -d "$cache/bluez-build.XXXXXX")"
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/made" "$work/kernel" "$work"/first/{bin,proc,sys,dev,lower,layer,root,modules}
+mkdir -p "$work/made" "$work/kernel" "$work"/first/{bin,proc,sys,dev,lower,layer,whole,modules}
 cd "$work"
 apt-get download -q "$package" >&2
 dpkg-deb --fsys-tarfile "$package"_*.deb | tar -x -C kernel --wildcards './boot/vmlinuz-*' '*lib/modules/*'
@@ -73,14 +73,14 @@ plan9=trans=virtio,version=9p2000.L,msize=524288
 mount -t 9p -o $plan9,cache=loose,ro host /lower || poweroff -f
 mount -t tmpfs layer /layer
 mkdir /layer/upper /layer/work
-mount -t overlay -o lowerdir=/lower,upperdir=/layer/upper,workdir=/layer/work overlay /root || poweroff -f
-mount -t proc proc /root/proc
-mount -t sysfs sys /root/sys
-mount -t devtmpfs dev /root/dev
-mount -t tmpfs run /root/run
-mkdir /root/run/share
-mount -t 9p -o $plan9 share /root/run/share || poweroff -f
-exec switch_root /root /bin/sh /run/share/start
+mount -t overlay -o lowerdir=/lower,upperdir=/layer/upper,workdir=/layer/work overlay /whole || poweroff -f
+mount -t proc proc /whole/proc
+mount -t sysfs sys /whole/sys
+mount -t devtmpfs dev /whole/dev
+mount -t tmpfs run /whole/run
+mkdir /whole/run/share
+mount -t 9p -o $plan9 share /whole/run/share || poweroff -f
+exec switch_root /whole /bin/sh /run/share/start
 INIT
 chmod +x first/init
 (cd first && find . | cpio -o -H newc --quiet | gzip -1) >made/initrd.gz

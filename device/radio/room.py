@@ -21,6 +21,7 @@ from poise.errors import ConfigurationError, SensorError
 
 WAKE_S: Final = 0.05
 """One wake-up sends three samples of each sensor; waking for every sample would cost three times as much."""
+PATIENCE_S: Final = 10.0
 _USUAL: Final = vendor_named("movella_dot")
 _log: Final = logging.getLogger(__name__)
 
@@ -48,8 +49,8 @@ class RadioRoom:
             source: moves the sensors.
             segments: one sensor for each.
             drift_ppm: by segment, how much faster than real time a sensor's clock runs.
-            patient: the source's time begins when somebody first listens to a sensor, not at once: a gateway
-                started by hand must not miss the calibration.
+            patient: the source's time begins when somebody listens to all sensors, or to one for ten seconds,
+                not at once: the calibration at its beginning must not be missed.
             vendors: by segment, the maker of its sensor; a Movella DOT where none is named.
         """
         self._patient = patient
@@ -65,6 +66,7 @@ class RadioRoom:
             sensor.vendor.rate_hz * (1 + drift.get(str(sensor.segment), 0.0) * 1e-6)
             for sensor in self.sensors
         ]
+        self._begun = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -115,10 +117,22 @@ class RadioRoom:
         """Return each sensor's ledger by its address."""
         return {sensor.address: sensor.ledger for sensor in self.sensors}
 
-    async def _run(self) -> None:
-        while self._patient and not any(s.sending for s in self.sensors):  # noqa: ASYNC110 - bumble has no event
+    async def begun(self) -> None:
+        """Wait until the source's time begins; see `patient`."""
+        await self._begun.wait()
+
+    async def _until_heard(self) -> None:
+        first = float("inf")
+        while not all(s.sending for s in self.sensors) and time.monotonic() - first < PATIENCE_S:
             await asyncio.sleep(WAKE_S)
+            if any(s.sending for s in self.sensors):
+                first = min(first, time.monotonic())
+
+    async def _run(self) -> None:
+        if self._patient:
+            await self._until_heard()
         began = time.monotonic()
+        self._begun.set()
         while True:
             await asyncio.sleep(WAKE_S)
             elapsed = time.monotonic() - began

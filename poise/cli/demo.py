@@ -107,23 +107,23 @@ async def _worn(
     settings: Settings, broker: EmbeddedBroker, virtual: VirtualWearer, *, drain_s: float = parts.DRAIN_S
 ) -> AsyncIterator[tuple[RadioRoom, int]]:
     """Let the virtual wearer wear sensors, and a gateway in the same radio room listen to them."""
-    async with RadioRoom(virtual, DEFAULT_SEGMENTS, drift_ppm=virtual.drift_ppm) as room:
-        began_us = parts.now_us()
-        async with (
-            room.central() as backend,
-            parts.wearing(
-                settings.wearer,
-                room.worn,
-                broker.settings,
-                settings.data,
-                backend=backend,
-                origin="simulated",
-                told=lambda sentence: out.print(f"  to the wearer: {sentence}"),
-                drain_s=drain_s,
-                cues=parts.Cues(settings.cues.plan(), zoneinfo.ZoneInfo(settings.zone)),
-            ),
-        ):
-            yield room, began_us
+    async with (
+        RadioRoom(virtual, DEFAULT_SEGMENTS, drift_ppm=virtual.drift_ppm, patient=True) as room,
+        room.central() as backend,
+        parts.wearing(
+            settings.wearer,
+            room.worn,
+            broker.settings,
+            settings.data,
+            backend=backend,
+            origin="simulated",
+            told=lambda sentence: out.print(f"  to the wearer: {sentence}"),
+            drain_s=drain_s,
+            cues=parts.Cues(settings.cues.plan(), zoneinfo.ZoneInfo(settings.zone)),
+        ),
+    ):
+        await room.begun()
+        yield room, parts.now_us()
 
 
 def _prepare(settings: Settings, wearer: Wearer, seed: int) -> None:

@@ -29,6 +29,8 @@ def run(work: Coroutine[Any, Any, int]) -> int:
     A second signal ends the program at once.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # bumble warns of every packet that meets a link that has just ended; `device.ble` says what matters.
+    logging.getLogger("bumble").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(_until_signal(work))
     except PoiseError as exc:

@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from device.ble import adapter_trouble
+from device.finding import adapter_trouble
 from device.gateway import Gateway
 from device.spool import DiskSpool
 from poise.topics import Leaf, Wearer
