@@ -19,6 +19,7 @@ from device.cueing.commands import Commands
 from device.cueing.edge import Edge
 from device.cueing.signals import Shows, Signals
 from device.link import Link
+from device.skew import SkewWatch
 from device.spool import SPOOL_FULL, DiskSpool
 from device.status import sensor_status
 from device.tasks import together
@@ -133,6 +134,7 @@ class Gateway:
         if edge is not None:
             edge.cued, edge.ended = self.signals.cue, self.signals.end
         self.commands = Commands(self._bluetooth.command, edge, self.signals, self._now_us)
+        self._skew = SkewWatch()
         self._waiting: deque[tuple[SampleMessage, Marks]] = deque()
         self._more = asyncio.Event()
         self._told: dict[str, bytes] = {}
@@ -191,8 +193,7 @@ class Gateway:
 
     def statuses(self) -> list[SensorStatus]:
         """Return what is announced of each sensor, as of now."""
-        tracks = self._assembler.tracks
-        return [sensor_status(link, tracks.get(link.sensor), self._origin) for link in self.links.values()]
+        return [self._status(link) for link in self.links.values()]
 
     def found(self, link: Link) -> None:
         """See `device.link.Receiver`."""
@@ -230,6 +231,9 @@ class Gateway:
             marks = self._assembler.marks(self._clock.boot)
             self._waiting.extend((message, marks) for message in messages)
             self._more.set()
+        for message in messages:
+            if not message.kept:
+                self._skew.feed(message.batches)
 
     async def _write(self) -> None:
         while True:
@@ -288,8 +292,11 @@ class Gateway:
             self._tell(link)
 
     def _tell(self, link: Link) -> None:
-        track = self._assembler.tracks.get(link.sensor)
-        payload = encode(sensor_status(link, track, self._origin))
+        payload = encode(self._status(link))
         if self._told.get(link.sensor) != payload:
             self._told[link.sensor] = payload
             self._announce(Leaf.SENSOR, payload, detail=link.sensor)
+
+    def _status(self, link: Link) -> SensorStatus:
+        track, skew_us = self._assembler.tracks.get(link.sensor), self._skew.skew_us.get(link.sensor)
+        return sensor_status(link, track, self._origin, skew_us)

@@ -5,7 +5,7 @@ from device.track import Track
 from poise.notices import SensorStatus
 
 
-def sensor_status(link: Link, track: Track | None, origin: str) -> SensorStatus:
+def sensor_status(link: Link, track: Track | None, origin: str, skew_us: float | None) -> SensorStatus:
     """Return what is known of a sensor; `track` is None until it was first connected."""
     vendor, counts = link.vendor, track.counts if track else None
     return SensorStatus(
@@ -29,6 +29,7 @@ def sensor_status(link: Link, track: Track | None, origin: str) -> SensorStatus:
         repeated=counts.repeated if counts else 0,
         drops=link.drops,
         trouble=link.trouble,
+        skew_us=None if skew_us is None else round(skew_us, 0),
     )
 
 

@@ -47,6 +47,8 @@ class SensorStatus(msgspec.Struct, frozen=True, kw_only=True):
         repeated: samples that came twice and were taken once.
         drops: connections that ended without being asked to.
         trouble: why it is not connected: "not seen", "refused" or "no free slot"; "" while it is.
+        skew_us: an estimate of how much later its times are than those of a sensor on the trunk, from common
+            movements; None while unknown, and for that sensor.
     """
 
     v: int = VERSION
@@ -70,6 +72,7 @@ class SensorStatus(msgspec.Struct, frozen=True, kw_only=True):
     repeated: int = 0
     drops: int = 0
     trouble: str = ""
+    skew_us: float | None = None
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
