@@ -11,7 +11,7 @@ from typing import Final
 from analytics.wearing.doubts import Standing
 from analytics.wearing.trust import UNDOUBTED, Trust
 from device.calibrating import CalibrationWatch, Step
-from device.rechecking import RecheckWatch
+from device.rechecking import RecheckWatch, SidesWatch
 from poise.calibration import Calibration
 from poise.notices import Verb
 from poise.samples import SampleMessage
@@ -46,6 +46,7 @@ class CalibrationKeeper:
         self._use, self._told, self._trust = use, told, trust
         self._watch = None if known else CalibrationWatch()
         self._recheck = RecheckWatch(known) if known else None
+        self._sides = SidesWatch()
         self._step: Step | None = None
         self._said = ""
         self._asked_us = -AGAIN_US
@@ -65,6 +66,10 @@ class CalibrationKeeper:
         if verb is Verb.CALIBRATE:
             self._calibrate_anew()
             return True
+        if verb is Verb.SIDES:
+            self._sides.ask()
+            self._say(self._sides.remark)
+            return True
         if verb is not Verb.RECHECK or self._recheck is None or self._watch is not None:
             return False
         helps = self._recheck.ask(self._trust())
@@ -77,6 +82,9 @@ class CalibrationKeeper:
             return
         if self._watch is None:
             self._look_after_trust(max(int(batch.t_us[-1]) for batch in message.batches))
+        if self._sides.asked:
+            self._sides.feed(message)
+            self._say(self._sides.remark)
         if self._watch is not None:
             self._feed_watch(self._watch, message)
         elif self._recheck is not None and self._recheck.asked:

@@ -161,6 +161,8 @@ class Verb(StrEnum):
     """Ask the wearer to sit tall for five seconds and look whether the calibration holds."""
     CALIBRATE = "calibrate"
     """Ask the wearer to calibrate anew."""
+    SIDES = "sides"
+    """Ask the wearer to lift the right arm and look whether left and right are what they are named."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):

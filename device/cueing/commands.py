@@ -15,7 +15,7 @@ class Commands:
     """Does each command once, in time or not at all.
 
     Attributes:
-        asked: called for what the wearer has to do: `Verb.RECHECK` and `Verb.CALIBRATE`.
+        asked: called for what the wearer has to do: `Verb.RECHECK`, `CALIBRATE` and `SIDES`.
     """
 
     def __init__(self, send: Sends, edge: Edge | None, signals: Signals, now_us: Callable[[], int]) -> None:

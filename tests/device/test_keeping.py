@@ -63,6 +63,9 @@ def test_both_can_be_asked_for() -> None:
     day, stream = Day(KNOWN), messages({})
     assert day.keeper.asked(Verb.RECHECK)
     assert not day.keeper.asked(Verb.PAUSE)
+    day.said.clear()
+    assert day.keeper.asked(Verb.SIDES)
+    assert "arm" in day.said[0]
     for message in stream[:6]:
         day.keeper.feed(message)
     assert len(day.used) == 1
