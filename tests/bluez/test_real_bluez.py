@@ -28,6 +28,12 @@ STEADY_S = 8.0
 AWAY_S = 4.0
 AIR = 30
 """Samples that may still be on their way when a measurement ends: half a second."""
+LAST_WORDS = 5
+"""Samples handed over in the moment of a hang-up may be lost: one frame of an Open Profile.
+
+When a link ends BlueZ drops what it has not read yet, every time; the gateway reports them missing, as it
+does the silence that follows.
+"""
 DOT = vendor_named("movella_dot")
 
 
@@ -45,6 +51,12 @@ class Account:
     def __init__(self, vendors: dict[str, Vendor]) -> None:
         self.vendors = vendors
         self.handed: dict[str, set[int]] = defaultdict(set)
+        self.last_words: dict[str, set[int]] = defaultdict(set)
+
+    def ends(self, segment: str) -> None:
+        """The link of this sensor ends now."""
+        newest = max(self.handed[segment])
+        self.last_words[segment].update(range(newest - LAST_WORDS + 1, newest + 1))
 
     def watch(self, sensor: VirtualSensor) -> None:
         """Hear of every sample that the sensor has given to its Bluetooth stack."""
@@ -87,9 +99,10 @@ class Stored:
         """Samples between each two that do not follow each other."""
         return [n for n in (np.diff(self.indexes) - 1).tolist() if n]
 
-    def lost_while_connected(self, handed: set[int]) -> int:
+    def lost(self, handed: set[int]) -> set[int]:
+        """Samples handed over between the first and the last stored, and not stored."""
         span = range(self.indexes[0], self.indexes[-1] + 1)
-        return len(handed.intersection(span) - set(self.indexes))
+        return handed.intersection(span) - set(self.indexes)
 
 
 def sort_out(messages: list[SampleMessage], account: Account) -> dict[tuple[str, str], Stored]:
@@ -106,13 +119,15 @@ def sort_out(messages: list[SampleMessage], account: Account) -> dict[tuple[str,
     return found
 
 
-async def lose_and_return(guest: Guest, room: PacedRoom) -> None:
+async def lose_and_return(guest: Guest, room: PacedRoom, account: Account) -> None:
     """One sensor hangs up, another goes out of range and returns; two are left alone."""
     dropped, gone = (room.sensors[i].address for i in (1, 2))
+    account.ends(room.sensors[1].segment)
     await room.drop(1)
     seen = await guest.until("the drop is seen", lambda: guest.links[dropped]["drops"] == 1)
     back = await guest.until("it streams again", lambda: guest.links[dropped]["state"] == "streaming")
     print(f"hung up: seen after {seen:.2f} s, streaming again {back:.2f} s later")
+    account.ends(room.sensors[2].segment)
     await room.vanish(2)
     seen = await guest.until("the loss is seen", lambda: guest.links[gone]["state"] == "lost")
     told = await guest.until("it is told why", lambda: guest.links[gone]["trouble"] == Trouble.NOT_SEEN)
@@ -125,7 +140,7 @@ async def lose_and_return(guest: Guest, room: PacedRoom) -> None:
     assert not guest.links[gone]["trouble"]
 
 
-async def run_out_of_slots(guest: Guest, room: PacedRoom) -> None:
+async def run_out_of_slots(guest: Guest, room: PacedRoom, account: Account) -> None:
     """Six sensors and an adapter with five connections: one waits, and comes when another goes."""
     for i in range(len(STREAMING), len(room.sensors)):
         await room.reappear(i)
@@ -136,28 +151,29 @@ async def run_out_of_slots(guest: Guest, room: PacedRoom) -> None:
     )
     (waiting,) = (address for address, link in guest.links.items() if link["state"] == "lost")
     leaving = next(i for i, sensor in enumerate(room.sensors) if sensor.address != waiting)
+    account.ends(room.sensors[leaving].segment)
     await room.vanish(leaving)
     came = await guest.until("the slot is taken", lambda: guest.links[waiting]["state"] == "streaming")
     print(f"slots: {guest.controller.refusals} refusals; the waiting sensor came {came:.2f} s after one left")
 
 
-async def until_killed(guest: Guest, room: PacedRoom) -> None:
+async def until_killed(guest: Guest, room: PacedRoom, account: Account) -> None:
     """A session of four sensors, with losses, that ends in the middle of the stream."""
     await guest.start_gateway(dict(list(room.worn.items())[: len(STREAMING)]))
     await guest.until("all sensors stream", lambda: guest.streaming == len(STREAMING))
     print(f"all sensors stream {guest.now:.1f} s after the guest's start")
     await guest.sleep(STEADY_S)
-    await lose_and_return(guest, room)
+    await lose_and_return(guest, room, account)
     await guest.sleep(STEADY_S / 2)
     await guest.end_gateway("KILL")
 
 
-async def until_stopped(guest: Guest, room: PacedRoom) -> None:
+async def until_stopped(guest: Guest, room: PacedRoom, account: Account) -> None:
     """A session after the kill: BlueZ has kept the connections, and a connected sensor does not advertise."""
     await guest.start_gateway(room.worn)
     back = await guest.until("all stream again", lambda: guest.streaming >= len(STREAMING))
     print(f"killed: all stream {back:.2f} s after the next session began")
-    await run_out_of_slots(guest, room)
+    await run_out_of_slots(guest, room, account)
     await guest.sleep(3)
     assert await guest.end_gateway("TERM") == 0
 
@@ -179,7 +195,7 @@ async def test_the_gateway_over_the_real_bluez() -> None:
             if i >= len(STREAMING):
                 await room.vanish(i)
         for part in (until_killed, until_stopped):
-            await part(guest, room)
+            await part(guest, room, account)
             sessions[guest.told["session"]] = guest.stats
         await guest.switch_off()
         stored = sort_out(spooled(guest.folder), account)
@@ -189,26 +205,29 @@ async def test_the_gateway_over_the_real_bluez() -> None:
         assert sums["damaged"] == 0
     for segment in (*STREAMING, *LATER):
         parts = [stored[session, segment] for session in sessions if (session, segment) in stored]
-        check(segment, account.handed[segment], parts)
+        check(segment, account, parts)
     first = next(iter(sessions))
     for segment in (STREAMING[0], STREAMING[3]):
         assert not stored[first, segment].gaps, "a sensor that stayed lost samples while others came and went"
     assert stored[first, STREAMING[2]].missing("radio") > AWAY_S * 50
 
 
-def check(segment: str, handed: set[int], sessions: list[Stored]) -> None:
+def check(segment: str, account: Account, sessions: list[Stored]) -> None:
     """Every sample once or reported missing, over both sessions."""
+    handed = account.handed[segment]
     everything = [index for session in sessions for index in session.indexes]
-    lost = [session.lost_while_connected(handed) for session in sessions]
+    lost = set().union(*(session.lost(handed) for session in sessions))
+    while_connected = lost - account.last_words[segment]
     print(
-        f"{segment}: handed {len(handed)}, stored {len(everything)}, lost while connected {lost}, "
+        f"{segment}: handed {len(handed)}, stored {len(everything)}, lost while connected "
+        f"{sorted(while_connected)}, lost in the moment of a hang-up {len(lost) - len(while_connected)}, "
         f"gaps {[(gap.count, gap.reason) for session in sessions for gap in session.gaps]}, "
         f"in the air at the end {max(handed) - everything[-1]}"
     )
     assert len(set(everything)) == len(everything), "a sample is stored twice"
     assert everything == sorted(everything)
     assert handed.issuperset(everything)
-    assert lost == [0] * len(sessions)
+    assert not while_connected
     assert not any(gap.estimated for session in sessions for gap in session.gaps)
     for session in sessions:
         assert [gap.count for gap in session.gaps if gap.reason == "radio"] == session.holes()
