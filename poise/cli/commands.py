@@ -1,4 +1,8 @@
-"""The commands of `poise`: their options and help texts; the work is in the modules beside this one."""
+"""The commands of `poise`: their options and help texts; the work is in the modules beside this one.
+
+Each command loads what it needs when it is called: all rooms together take seconds to read from disk, which
+`poise --help` and the rest need not wait for.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from poise import __version__
-from poise.cli import configuration, service, services
-from poise.cli import data as recordings
-from poise.cli import demo as demonstration
-from poise.cli import doctor as examination
-from poise.cli.person import assigning, scanning, wear
-from poise.cli.running import OK, WRONG, err, leave, out, run
+from poise.cli.running import WRONG, err, leave, out, run
 from poise.cli.settings import load
 from poise.errors import ConfigurationError, PoiseError
 
@@ -55,6 +54,8 @@ def demo(
     seed: Seed = 1,
 ) -> None:
     """Show everything with a simulated wearer; nothing else has to be installed or running."""
+    from poise.cli import demo as demonstration
+
     options = demonstration.Options(data, port, script, seed, headless, seconds)
     leave(run(demonstration.demonstrate(options, load())))
 
@@ -64,7 +65,15 @@ def init(
     here: Annotated[bool, typer.Option("--here", help="In this folder, not in your own settings.")] = False,
 ) -> None:
     """Write a commented poise.toml to begin with."""
-    leave(_say(lambda: _init(Path(configuration.NAME) if here else None)))
+    from poise.cli import configuration
+
+    file = Path(configuration.NAME) if here else configuration.new_file()
+
+    def begin() -> None:
+        configuration.begin_file(file)
+        out.print(f"Written: {file}. Next: `poise sensors assign`.", soft_wrap=True)
+
+    leave(_say(begin))
 
 
 @sensors.command()
@@ -73,6 +82,8 @@ def scan(
     seconds: Annotated[float | None, typer.Option(help="How long; until Ctrl-C by default.", min=0.1)] = None,
 ) -> None:
     """Show which sensors are around and how well they are heard."""
+    from poise.cli.person import scanning
+
     leave(run(scanning.scan(load(), hci, seconds)))
 
 
@@ -91,6 +102,8 @@ def assign(
     replace: Annotated[bool, typer.Option("--replace", help="Lose earlier entries without asking.")] = False,
 ) -> None:
     """Shake the sensor for each place in turn; poise.toml keeps which one it was."""
+    from poise.cli.person import assigning
+
     wanted = assigning.Wanted(places or (), sensor or (), seconds, order, replace)
     leave(run(assigning.assign(load(), hci, wanted)))
 
@@ -104,6 +117,8 @@ def calibrate(
     simulated: Simulated = False,
 ) -> None:
     """Be guided through a calibration: sit tall, bow once, and see how good it was."""
+    from poise.cli.person import wear
+
     settings = load(patient=patient, data=data, sensors=_sensors(sensor))
     leave(run(wear.calibrate(settings, hci, _origin(simulated))))
 
@@ -117,6 +132,8 @@ def wear_(
     simulated: Simulated = False,
 ) -> None:
     """Read the worn sensors and show what they do, what is stored where, and what to do next."""
+    from poise.cli.person import wear
+
     settings = load(patient=patient, data=data, sensors=_sensors(sensor))
     leave(run(wear.wear(settings, hci, _origin(simulated))))
 
@@ -130,6 +147,8 @@ def gateway(
     simulated: Simulated = False,
 ) -> None:
     """Do what `poise wear` does as a service, without showing it."""
+    from poise.cli import services
+
     settings = load(patient=patient, data=data, sensors=_sensors(sensor))
     leave(run(services.gateway(settings, hci, _origin(simulated))))
 
@@ -137,24 +156,32 @@ def gateway(
 @app.command("service")
 def service_() -> None:
     """Print a systemd unit that keeps the gateway running."""
+    from poise.cli import service
+
     leave(_say(lambda: out.print(service.unit(), markup=False, soft_wrap=True, end="")))
 
 
 @app.command()
 def ingest(data: Data = None) -> None:
     """Store and judge what arrives at the broker."""
+    from poise.cli import services
+
     leave(run(services.ingest(load(data=data))))
 
 
 @app.command()
 def pages(port: PagesPort = 8080, data: Data = None) -> None:
     """Serve the pages on this machine."""
+    from poise.cli import services
+
     leave(run(services.pages(load(data=data), port)))
 
 
 @app.command()
 def broker(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 1883) -> None:
     """Run a small MQTT broker for trying out."""
+    from poise.cli import services
+
     leave(run(services.broker(port)))
 
 
@@ -170,6 +197,8 @@ def room(
     seed: Seed = 1,
 ) -> None:
     """Offer virtual sensors to a gateway: poise gateway --hci tcp-client:127.0.0.1:9100 --simulated."""
+    from poise.cli import services
+
     leave(run(services.room(hci, control, script, seed)))
 
 
@@ -184,6 +213,8 @@ def simulate(
     patient: Patient = None,
 ) -> None:
     """Write a recording of a simulated wearer, and the truth about it."""
+    from poise.cli import data as recordings
+
     leave(_say(lambda: recordings.simulate(file, script, seed, seconds, patient or "P-SIM")))
 
 
@@ -192,6 +223,8 @@ def record(
     file: Annotated[Path, typer.Argument(help="The recording to write.")], patient: Patient = None
 ) -> None:
     """Write what a wearer's sensors send into a recording."""
+    from poise.cli import data as recordings
+
     leave(run(recordings.record(file, load(patient=patient))))
 
 
@@ -208,6 +241,8 @@ def replay(
     data: Data = None,
 ) -> None:
     """Publish a recording along the same path as worn sensors."""
+    from poise.cli import data as recordings
+
     settings = load(data=data)
     leave(run(recordings.play(file, speed, settings, as_if_now=now, patient=patient or "")))
 
@@ -215,6 +250,8 @@ def replay(
 @app.command()
 def doctor(port: PagesPort = 8080, data: Data = None) -> None:
     """Say what is there, what is missing, and what mends it."""
+    from poise.cli import doctor as examination
+
     leave(run(examination.examine(load(data=data), port)))
 
 
@@ -239,13 +276,6 @@ def _say(work: Callable[[], int | None]) -> int:
 
 def _origin(simulated: bool) -> str:
     return "simulated" if simulated else "worn"
-
-
-def _init(here: Path | None) -> int:
-    file = here or configuration.new_file()
-    configuration.begin_file(file)
-    out.print(f"Written: {file}. Next: `poise sensors assign`.", soft_wrap=True)
-    return OK
 
 
 def _sensors(given: list[str] | None) -> dict[str, str] | None:

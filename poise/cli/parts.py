@@ -15,8 +15,6 @@ import msgspec
 
 from analytics.cues.plan import CuePlan
 from analytics.wearing.trust import UNDOUBTED
-from dashboards.app import create_app
-from dashboards.serve import serve
 from device.ble import Backend
 from device.calibrating import Step
 from device.clock import HostClock
@@ -27,7 +25,6 @@ from device.keeping import CalibrationKeeper
 from device.spool import DiskSpool
 from ingest.bridge import Bridge
 from ingest.broker import BrokerSettings
-from ingest.influx import Forwarder, InfluxResults, InfluxServer
 from ingest.live import MqttLiveFeed
 from ingest.reader import StoreReader
 from ingest.sqlite import Database
@@ -81,6 +78,8 @@ async def results_store(settings: Settings, database: Database) -> AsyncIterator
     if settings.store.kind == "sqlite":
         yield SqliteResults(database.path)
         return
+    from ingest.influx import Forwarder, InfluxResults, InfluxServer  # a quarter of a second to read
+
     server = InfluxServer(settings.store.influx())
     try:
         async with during(Forwarder(database, server).run()):
@@ -103,6 +102,9 @@ async def ingesting(settings: Settings, broker: BrokerSettings) -> AsyncIterator
 @asynccontextmanager
 async def paging(reader: StoreReader, broker: BrokerSettings, port: int) -> AsyncIterator[str]:
     """Serve the pages beside the block and give their address."""
+    from dashboards.app import create_app  # a second and a half to read from disk
+    from dashboards.serve import serve
+
     feed, ready = MqttLiveFeed(broker), asyncio.Event()
     app = create_app(reader, feed, port=port)
     async with during(feed.run()), during(serve(app, "127.0.0.1", port, ready)):

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from device.ble import Backend
-from device.radio.central import open_central
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
 
@@ -15,6 +14,8 @@ async def bluetooth(transport: str) -> AsyncIterator[Backend | None]:
     if not transport:
         yield None
         return
+    from device.radio.central import open_central  # bumble, half a second to read from disk
+
     async with open_central(transport) as backend:
         yield backend
 

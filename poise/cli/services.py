@@ -1,17 +1,16 @@
 """Each part as a program of its own: broker, ingest, pages, gateway, radio room."""
 
 import asyncio
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from device.ble import Backend
-from device.radio.room import RadioRoom, serve_room
 from device.wearer.body import DEFAULT_SEGMENTS
 from device.wearer.wearer import Wearer as VirtualWearer
 from ingest.embedded import EmbeddedBroker
-from ingest.influx import InfluxResults, InfluxServer
 from ingest.reader import StoreReader
-from ingest.store import SqliteResults
+from ingest.store import ResultStore, SqliteResults
 from poise.cli import parts, radio
 from poise.cli.running import OK, out
 from poise.cli.settings import Settings
@@ -44,12 +43,20 @@ async def pages(settings: Settings, port: int) -> int:
     path = parts.database_path(settings)
     if not path.exists():
         raise ConfigurationError(f"There is no database at {path} yet: start `poise ingest` first.")
-    influx = settings.store.kind == "influxdb"
-    results = InfluxResults(InfluxServer(settings.store.influx())) if influx else SqliteResults(path)
-    async with parts.paging(StoreReader(path, results), settings.broker.settings(), port) as address:
+    async with parts.paging(
+        StoreReader(path, _results(settings, path)), settings.broker.settings(), port
+    ) as address:
         out.print(f"Pages at {address}")
         await asyncio.sleep(FOREVER)
     return OK
+
+
+def _results(settings: Settings, path: Path) -> ResultStore:
+    if settings.store.kind == "sqlite":
+        return SqliteResults(path)
+    from ingest.influx import InfluxResults, InfluxServer  # a quarter of a second to read
+
+    return InfluxResults(InfluxServer(settings.store.influx()))
 
 
 async def gateway(settings: Settings, transport: str, origin: str) -> int:
@@ -77,6 +84,8 @@ async def _wear(settings: Settings, backend: Backend | None, origin: str) -> int
 
 async def room(transport: str, control_port: int, script: str, seed: int) -> int:
     """Offer virtual sensors on a simulated radio to a gateway in another process."""
+    from device.radio.room import RadioRoom, serve_room  # bumble, half a second to read from disk
+
     virtual = VirtualWearer(script, seed=seed)
     async with (
         RadioRoom(virtual, DEFAULT_SEGMENTS, drift_ppm=virtual.drift_ppm, patient=True) as furnished,

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -23,12 +23,14 @@ from pydantic_settings import (
 from analytics.cues.cue import CueMode
 from analytics.cues.plan import DEFAULT_CUE_PLAN, CuePlan
 from ingest.broker import BrokerSettings
-from ingest.influx import InfluxSettings
 from poise.cli import mistakes
 from poise.cli.configuration import CONFIG, file_in_force
 from poise.errors import ConfigurationError, WireError
 from poise.skeleton import place
 from poise.topics import Wearer, valid_name
+
+if TYPE_CHECKING:
+    from ingest.influx import InfluxSettings
 
 
 class _Part(BaseModel):
@@ -60,8 +62,10 @@ class StorePart(_Part):
     org: str = "poise"
     bucket: str = "poise"
 
-    def influx(self) -> InfluxSettings:
+    def influx(self) -> "InfluxSettings":
         """Return the server's settings."""
+        from ingest.influx import InfluxSettings  # a quarter of a second to read
+
         return InfluxSettings(url=self.url, token=self.token, org=self.org, bucket=self.bucket)
 
 
