@@ -40,6 +40,7 @@ _STATUS_S: Final = 5.0
 _RETRY_S: Final = 2.0
 _WAITING: Final = 300
 """Messages kept in memory while the disk refuses: five minutes."""
+_LONGEST_LOOK_US: Final = 900_000_000
 _log: Final = logging.getLogger(__name__)
 
 
@@ -103,6 +104,7 @@ class Gateway:
         clock: HostClock | None = None,
         edge: Edge | None = None,
         desktop: Shows | None = None,
+        message_s: float = 1.0,
     ) -> None:
         """Prepare a session.
 
@@ -120,6 +122,7 @@ class Gateway:
             clock: the host's clock.
             edge: judges the freshest samples and decides cues; None for no cues.
             desktop: shows cues that no worn sensor can give.
+            message_s: while nobody looks, s of samples in a message.
         """
         self.wearer = wearer
         self.session = session or new_session()
@@ -134,6 +137,9 @@ class Gateway:
         if edge is not None:
             edge.cued, edge.ended = self.signals.cue, self.signals.end
         self.commands = Commands(self._bluetooth.command, edge, self.signals, self._now_us)
+        self.commands.watched = self._watch
+        self._longest_us, self._watched_us = (round(message_s * 1e6) if message_s > 1 else 0), 0
+        spool.longest_us = self._longest_us
         self._skew = SkewWatch()
         self._waiting: deque[tuple[SampleMessage, Marks]] = deque()
         self._more = asyncio.Event()
@@ -173,6 +179,7 @@ class Gateway:
                 await writer
             if not await self._drain():
                 _log.error("%d s of samples could not be written and are lost", len(self._waiting))
+            self._spool.settle()
             self._tell_all()
 
     def stats(self) -> GatewayStats:
@@ -215,11 +222,21 @@ class Gateway:
     def _now_us(self) -> int:
         return self._clock.now().utc_us
 
+    def _watch(self, until_us: int) -> None:
+        """Let each second leave at once while somebody looks, for a quarter of an hour at most."""
+        self._watched_us = min(until_us, self._now_us() + _LONGEST_LOOK_US)
+        self._spool.longest_us = 0
+
+    def _grow_again(self, now_us: int) -> None:
+        if self._watched_us and now_us >= self._watched_us:
+            self._watched_us, self._spool.longest_us = 0, self._longest_us
+
     async def _pump(self) -> None:
         judged = 0
         while True:
             await asyncio.sleep(_PUMP_S)
             now = self._clock.now()
+            self._grow_again(now.utc_us)
             self._queue(self._assembler.advance(now))
             # Frames lie a tenth of a second apart: to look more often costs as much again and finds nothing.
             if self.edge is not None and now.host_us - judged >= GRID_US - 1e6 * _PUMP_S / 2:

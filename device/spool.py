@@ -6,12 +6,14 @@ the process and of the machine's power.
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from device.growing import grown
 from device.track import LastSample, Marks
 from poise.errors import ConfigurationError, StoreError, StoreUnavailableError
 from poise.notices import Stored
@@ -43,6 +45,18 @@ _MIGRATIONS: Final = {
 """By the version that they start from."""
 _MINUTE_US: Final = 60_000_000
 SPOOL_FULL: Final = "spool full"
+_PATIENCE_S: Final = 2.0
+_HALF_A_SECOND_US: Final = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The message that still grows, always the newest row: it is on disk, and does not leave yet."""
+
+    row: int
+    message: SampleMessage
+    size: int
+    since_s: float
 
 
 class DiskSpool:
@@ -50,6 +64,7 @@ class DiskSpool:
 
     Attributes:
         dropped: messages given up since opening because the spool was full.
+        longest_us: µs of samples for which a message may grow before it leaves; 0: each leaves as it is put.
     """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
@@ -63,6 +78,8 @@ class DiskSpool:
             ConfigurationError: if the file cannot be opened and written, or a newer program made it.
         """
         self.dropped = 0
+        self.longest_us = 0
+        self._open_message: _Open | None = None
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         try:
@@ -89,34 +106,65 @@ class DiskSpool:
         Raises:
             StoreUnavailableError: if the disk refuses, for example because it is full.
         """
+        now_s = time.monotonic()
         with self._transaction() as db:
             owed = [_gap(row) for row in db.execute("SELECT * FROM owed")]
             db.execute("DELETE FROM owed")
-            session = message.session
-            db.execute("INSERT OR IGNORE INTO session VALUES (?, 0, 0)", (session,))
-            sequence, floor = db.execute(
-                "SELECT next, floor FROM session WHERE session = ?", (session,)
-            ).fetchone()
-            gaps = (*owed, *message.gaps)
-            payload = encode_samples(replace(message, sequence=sequence, floor=floor, gaps=gaps))
-            db.execute(
-                "INSERT INTO message (session, sequence, floor, payload) VALUES (?, ?, ?, ?)",
-                (session, sequence, floor, payload),
-            )
-            db.execute("UPDATE session SET next = next + 1 WHERE session = ?", (session,))
+            message = replace(message, gaps=(*owed, *message.gaps))
+            growing = self._growing(now_s)
+            whole = grown(growing.message, message, self.longest_us) if growing else None
+            if growing is None or whole is None:
+                kept = self._insert(db, message, now_s)
+            else:
+                kept = self._replace(db, growing, whole)
             db.executemany(
                 "INSERT OR REPLACE INTO sensor VALUES (?, ?, ?, ?, ?)", _newest(message.batches, marks)
             )
-            self._make_room(db, len(payload))
-        return int(sequence)
+            self._make_room(db, kept.size - (growing.size if growing and whole else 0))
+            self._open_message = kept if _has_room(kept.message, self.longest_us) else None
+        return kept.message.sequence
+
+    def settle(self) -> None:
+        """Let what has grown so far leave as it is, and nothing grow from now on."""
+        self.longest_us = 0
+
+    def _growing(self, now_s: float) -> _Open | None:
+        """Return the message that still grows; one that has waited for long enough does so no more."""
+        there = self._open_message
+        if there is not None and now_s - there.since_s > self.longest_us / 1e6 + _PATIENCE_S:
+            return None
+        return there if self.longest_us else None
+
+    @staticmethod
+    def _insert(db: sqlite3.Connection, message: SampleMessage, now_s: float) -> _Open:
+        session = message.session
+        db.execute("INSERT OR IGNORE INTO session VALUES (?, 0, 0)", (session,))
+        sequence, floor = db.execute(
+            "SELECT next, floor FROM session WHERE session = ?", (session,)
+        ).fetchone()
+        numbered = replace(message, sequence=sequence, floor=floor)
+        payload = encode_samples(numbered)
+        row = db.execute(
+            "INSERT INTO message (session, sequence, floor, payload) VALUES (?, ?, ?, ?)",
+            (session, sequence, floor, payload),
+        ).lastrowid
+        db.execute("UPDATE session SET next = next + 1 WHERE session = ?", (session,))
+        return _Open(int(row or 0), numbered, len(payload), now_s)
+
+    @staticmethod
+    def _replace(db: sqlite3.Connection, growing: _Open, whole: SampleMessage) -> _Open:
+        payload = encode_samples(whole)
+        db.execute("UPDATE message SET payload = ? WHERE row = ?", (payload, growing.row))
+        return replace(growing, message=whole, size=len(payload))
 
     def after(self, row: int, limit: int) -> Sequence[Spooled]:
         """See `poise.ports.Spool`: oldest first, so that what an earlier session left drains first."""
         with self._transaction() as db:
+            growing = self._open_message = self._growing(time.monotonic())
             rows = db.execute(
                 "SELECT m.row, m.session, m.sequence, m.payload, m.floor, s.floor FROM message m"
-                " JOIN session s USING (session) WHERE m.row > ? ORDER BY m.row LIMIT ?",
-                (row, limit),
+                " JOIN session s USING (session) WHERE m.row > ? AND m.row < ? ORDER BY m.row LIMIT ?",
+                (row, growing.row if growing else 2**62, limit),
             ).fetchall()
         return [
             Spooled(number, session, sequence, payload if written == floor else _with_floor(payload, floor))
@@ -208,17 +256,23 @@ class DiskSpool:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            before = (self._bytes, self.dropped)
+            before = (self._bytes, self.dropped, self._open_message)
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException as exc:
-                self._bytes, self.dropped = before
+                self._bytes, self.dropped, self._open_message = before
                 _roll_back(self._db)
                 if isinstance(exc, sqlite3.Error):
                     raise _refused(exc) from exc
                 raise
+
+
+def _has_room(message: SampleMessage, longest_us: int) -> bool:
+    """Tell whether another second can be put to it."""
+    last_us = max((int(batch.t_us[-1]) for batch in message.batches), default=0)
+    return message.first_us is not None and last_us + _HALF_A_SECOND_US < message.first_us + longest_us
 
 
 def _refused(exc: sqlite3.Error) -> StoreError:

@@ -13,7 +13,17 @@ from device.clock import Line, Moment, SensorClock
 from device.pieces import Missing, Piece
 from device.reading import LATENESS_US, Before, Rows, reader_for
 from device.vendors.base import Notification, Samples, Timing, Vendor
-from poise.samples import Bools, Gap, ImuBatch, Int16s, Int64s, SampleFlag, quantise, regular_times
+from poise.samples import (
+    Bools,
+    Gap,
+    ImuBatch,
+    Int16s,
+    Int64s,
+    SampleFlag,
+    mean_period_ns,
+    quantise,
+    regular_times,
+)
 
 SECOND_US: Final = 1_000_000
 SNAP_US: Final = 100
@@ -280,7 +290,8 @@ class Track:
     def _batch(self, run: Sequence[Piece], calibration: str) -> ImuBatch:
         t_us = np.concatenate([piece.t_us for piece in run])
         flags = np.concatenate([piece.flags for piece in run])
-        period_ns = _period_ns(t_us, self._reader.period_us)
+        nominal_ns = round(self._reader.period_us * 1000)
+        period_ns = mean_period_ns(t_us) if len(t_us) > 1 else nominal_ns
         regular = regular_times(int(t_us[0]), period_ns, len(t_us))
         return ImuBatch(
             sensor=self.sensor,
@@ -309,10 +320,3 @@ def _quantised(samples: Samples, vendor: Vendor) -> _Values:
     if vendor.timing is not Timing.STAMPED:
         flags = flags + SampleFlag.TIME_ESTIMATED
     return _Values(acc, gyr, flags.astype(np.uint8))
-
-
-def _period_ns(t_us: Int64s, nominal_us: float) -> int:
-    """Return the mean period, rounded down so that regular times never pass the last real one."""
-    if len(t_us) < 2:
-        return round(nominal_us * 1000)
-    return int(t_us[-1] - t_us[0]) * 1000 // (len(t_us) - 1)

@@ -163,6 +163,8 @@ class Verb(StrEnum):
     """Ask the wearer to calibrate anew."""
     SIDES = "sides"
     """Ask the wearer to lift the right arm and look whether left and right are what they are named."""
+    WATCH = "watch"
+    """Somebody looks: let each second leave at once, until `until_us`."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +174,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         id: told apart from others by it; the same id again is passed over.
         verb: what to do.
         sensor: whom it is for, "" for all that can.
-        until_us: UTC µs, of a pause.
+        until_us: UTC µs, of a pause and of watching.
         expires_us: UTC µs after which it is too late to do it.
     """
 

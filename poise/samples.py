@@ -145,7 +145,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class SampleMessage:
-    """About one second of one wearer: what one MQTT message carries.
+    """About one second of one wearer, or some more: what one MQTT message carries.
 
     Attributes:
         session: the gateway session, unique for each start of a gateway.
@@ -196,6 +196,11 @@ def regular_times(first_us: int, period_ns: int, n: int) -> Int64s:
     Whole numbers only, so that every language computes the same; the wire stores differences from it.
     """
     return first_us + (np.arange(n, dtype=np.int64) * period_ns + 500) // 1000
+
+
+def mean_period_ns(t_us: Int64s) -> int:
+    """Return the mean period of (n,) UTC µs, n > 1, rounded down: regular times never pass the last one."""
+    return int(t_us[-1] - t_us[0]) * 1000 // (len(t_us) - 1)
 
 
 def merge(batches: Sequence[ImuBatch]) -> ImuBatch:

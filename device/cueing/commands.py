@@ -16,11 +16,13 @@ class Commands:
 
     Attributes:
         asked: called for what the wearer has to do: `Verb.RECHECK`, `CALIBRATE` and `SIDES`.
+        watched: called with the UTC µs until which somebody looks.
     """
 
     def __init__(self, send: Sends, edge: Edge | None, signals: Signals, now_us: Callable[[], int]) -> None:
         """Take what can be commanded."""
         self.asked: Callable[[Verb], bool] = lambda _verb: False
+        self.watched: Callable[[int], None] = lambda _until_us: None
         self._send, self._edge, self._signals, self._now_us = send, edge, signals, now_us
         self._done: deque[str] = deque(maxlen=_REMEMBERED)
 
@@ -35,6 +37,9 @@ class Commands:
             return await self._send(lambda vendor: vendor.buzz, command.sensor) > 0
         if command.verb is Verb.PAUSE:
             return self._pause(command.until_us)
+        if command.verb is Verb.WATCH:
+            self.watched(command.until_us)
+            return True
         return self.asked(command.verb)
 
     def _pause(self, until_us: int) -> bool:

@@ -216,10 +216,13 @@ async def wearing(
     drain_s: float = DRAIN_S,
     cues: Cues | None = None,
     clock: HostClock | None = None,
+    message_s: float = 1.0,
 ) -> AsyncIterator[Wearing]:
     """Run a gateway beside the block; at its end spool what is left and send it while time allows."""
     with spooling(data, "spool", wearer) as spool:
-        worn = _prepared(wearer, sensors, broker, data, spool, backend, origin, told, cues or Cues(), clock)
+        worn = _prepared(
+            wearer, sensors, broker, data, spool, backend, origin, told, cues or Cues(), clock, message_s
+        )
         async with during(worn.bridge.run()):
             async with during(worn.gateway.run()):
                 yield worn
@@ -249,6 +252,7 @@ def _prepared(
     told: Callable[[str], None],
     cues: Cues,
     clock: HostClock | None,
+    message_s: float,
 ) -> Wearing:
     session = new_session()
     presence = Presence(
@@ -271,6 +275,7 @@ def _prepared(
         clock=clock,
         edge=Edge(cues.plan, cues.zone) if cues.plan else None,
         desktop=Desktop() if cues.desktop else None,
+        message_s=message_s,
     )
     gateway.signals.given = lambda notice: told(notice.sentence)
     file = data / f"calibration-{wearer.site}-{wearer.patient}.json"

@@ -76,6 +76,7 @@ async def _wear(settings: Settings, backend: Backend | None, origin: str) -> int
         origin=origin,
         told=out.print,
         cues=parts.Cues(settings.cues.plan(), ZoneInfo(settings.zone), settings.cues.desktop),
+        message_s=settings.gateway.message_s,
     ) as worn:
         out.print(f"Gateway of {settings.wearer.patient}, session {worn.gateway.session}.")
         await asyncio.sleep(FOREVER)

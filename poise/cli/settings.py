@@ -69,6 +69,12 @@ class StorePart(_Part):
         return InfluxSettings(url=self.url, token=self.token, org=self.org, bucket=self.bucket)
 
 
+class GatewayPart(_Part):
+    """How a gateway sends; docs/gateway.md, *Longer messages*."""
+
+    message_s: float = Field(default=1.0, ge=1, le=30)
+
+
 class CuePart(_Part):
     """When the wearer is reminded; what each means stands in docs/methods.md, *Cues*."""
 
@@ -113,6 +119,7 @@ class Settings(BaseSettings):
         data: folder for the database, spools and calibrations.
         sensors: segment by sensor address.
         cues: when the wearer is reminded.
+        gateway: how the samples are sent.
     """
 
     model_config = SettingsConfigDict(
@@ -127,6 +134,7 @@ class Settings(BaseSettings):
     store: StorePart = StorePart()
     sensors: dict[str, str] = {}
     cues: CuePart = CuePart()
+    gateway: GatewayPart = GatewayPart()
 
     @classmethod
     def settings_customise_sources(

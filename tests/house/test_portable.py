@@ -24,8 +24,13 @@ sys.meta_path.insert(0, Refuse())
 
 
 @pytest.mark.parametrize(
-    "module", ["poise.cli.app", "poise.cli.commands", "device.gateway", "device.finding", "ingest.bridge"]
-)
+    "module",
+    [
+        "poise.cli.app", "poise.cli.commands", "poise.cli.services", "poise.cli.person.wear",
+        "poise.cli.person.assigning", "poise.cli.person.scanning", "device.gateway", "device.finding",
+        "device.radio.central", "ingest.bridge",
+    ],
+)  # fmt: skip
 def test_no_module_that_only_posix_has_is_needed(module: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", REFUSING + f"import {module}"],

@@ -47,6 +47,7 @@ async def _worn(settings: Settings, transport: str, origin: str, drain_s: float)
         parts.wearing(
             worn.wearer, worn.sensors, worn.broker.settings(), worn.data,
             backend=backend, origin=origin, told=_say, drain_s=drain_s,
+            message_s=worn.gateway.message_s,
         ) as wearing,
     ):  # fmt: skip
         yield wearing
