@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from ingest.analyses import Analyses
 from ingest.broker import Received
 from ingest.confirm import Confirmation
 from ingest.journal import Journal, Lane
 from ingest.sqlite import Connection, Database
 from ingest.store import ResultStore, key, storable
-from ingest.stream import Analysis, Stream
+from ingest.stream import Stream
 from ingest.telling import live_notice
 from ingest.trusted import doubts_in
 from poise import notices
@@ -67,7 +68,7 @@ class Intake:
         database: Database,
         journal: Journal,
         results: ResultStore,
-        new_analysis: Callable[[], Analysis],
+        new_analysis: Analyses,
         clock: Callable[[], int],
         buckets: Iterable[int] = range(BUCKETS),
     ) -> None:
@@ -109,6 +110,16 @@ class Intake:
                 for stream in idle:
                     self._conclude(c, stream, [(stream.origin, stream.close(c))], outcome)
         return outcome
+
+    def keep_all(self) -> None:
+        """Keep the state of all open runs, before the end: who takes them over begins there.
+
+        Raises:
+            StoreUnavailableError: if the disk refuses; then they are fed again.
+        """
+        with self._transaction() as c:
+            for stream in self._streams.values():
+                stream.keep(c)
 
     def confirmed(self, session: Session) -> Stored:
         """Return what may be said of a session: only what is on disk.

@@ -141,11 +141,10 @@ class Journal:
         message, from_us, calibration, reason, trust = row[1:]
         return Run(message, from_us, calibration, reason, unpack(trust))
 
-    def raw(self, c: Connection, wearer: Wearer, *, late: bool, from_row: int) -> Iterator[bytes]:
-        """Yield raw messages as they came, in the order in which they were analysed."""
-        sql = "SELECT payload FROM messages WHERE wearer = ? AND lane = ? AND id >= ? ORDER BY id"
-        for row in c.execute(sql, (key(wearer), late, from_row)):
-            yield row[0]
+    def raw(self, c: Connection, wearer: Wearer, *, late: bool, from_row: int) -> Iterator[tuple[int, bytes]]:
+        """Yield row and bytes of raw messages as they came, in the order in which they were analysed."""
+        sql = "SELECT id, payload FROM messages WHERE wearer = ? AND lane = ? AND id >= ? ORDER BY id"
+        yield from c.execute(sql, (key(wearer), late, from_row))
 
     def put_calibration(
         self, c: Connection, wearer: Wearer, calibration: Calibration, payload: bytes, received_us: int

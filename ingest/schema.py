@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 MIGRATIONS: Final = {
     1: """
@@ -12,6 +12,9 @@ ALTER TABLE calibrations ADD COLUMN trust BLOB NOT NULL DEFAULT x''
     2: """
 ALTER TABLE gaps ADD COLUMN spread INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE ledger ADD COLUMN spread INTEGER NOT NULL DEFAULT 0
+""",
+    3: """
+CREATE TABLE states (wearer TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT
 """,
 }
 """What makes the tables of a version those of the next one."""
@@ -86,6 +89,8 @@ CREATE TABLE runs (
     trust BLOB NOT NULL DEFAULT x''
 ) STRICT;
 CREATE INDEX runs_by_wearer ON runs (wearer, late);
+
+CREATE TABLE states (wearer TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT;
 
 CREATE TABLE calibrations (
     wearer TEXT NOT NULL,

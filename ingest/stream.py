@@ -2,25 +2,28 @@
 
 A run's results depend only on its samples, its calibration and what was known of that. So each run gets a
 fresh `Pipeline`, the raw message with which it begins and what was known are noted in the same transaction,
-and after a restart the open run is fed again.
+and after a restart the open run goes on from its kept state, or is fed again.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
 from analytics.wearing.doubts import Doubt, Standing
 from analytics.wearing.trust import UNDOUBTED, Trust
 from analytics.wearing.validity import JUMP_US
+from ingest.analyses import Analyses, Analysis
 from ingest.journal import Journal, Run
+from ingest.kept import EVERY_US, Kept, begins_at, keep, kept_of, unreadable
 from ingest.sqlite import Connection
 from ingest.telling import Advice
 from ingest.trusted import doubts_in, known, learn
 from poise.calibration import Calibration, Verdict
+from poise.errors import StateError
 from poise.results import Results
 from poise.samples import ImuBatch, SampleMessage
 from poise.topics import Wearer
@@ -32,27 +35,6 @@ LATE_US: Final = 1_000_000
 """A message that ends this far before what is analysed already forms a run of its own."""
 FUTURE_US: Final = 86_400_000_000
 """A worn sensor's message this far ahead of our clock has a broken time: the live stream must not follow."""
-
-
-class Analysis(Protocol):
-    """What ingest needs of `analytics.pipeline.Pipeline`."""
-
-    @property
-    def trust(self) -> Trust:
-        """What is known of the calibration by now."""
-        ...
-
-    def calibrate(self, calibration: Calibration, trust: Trust = ...) -> Results:
-        """Judge what follows with it, knowing this of it."""
-        ...
-
-    def update(self, batches: Sequence[ImuBatch]) -> Results:
-        """Conclude what can be."""
-        ...
-
-    def finish(self) -> Results:
-        """Close what is open."""
-        ...
 
 
 @dataclass(slots=True)
@@ -71,7 +53,7 @@ class Stream:
     wearer: Wearer
     late: bool
     journal: Journal
-    new_analysis: Callable[[], Analysis]
+    new_analysis: Analyses
     calibrations: list[Calibration] = field(default_factory=list)
     analysed_us: int = 0
     run: Run | None = None
@@ -83,6 +65,8 @@ class Stream:
     advice: Advice = field(default_factory=Advice)
     _analysis: Analysis | None = None
     _elsewhere: tuple[Doubt, ...] = ()
+    _row: int = 0
+    _keep_us: int = 0
 
     def restore(self, c: Connection) -> None:
         """Take the open run up again by feeding its raw messages; its results are in the store already."""
@@ -90,15 +74,60 @@ class Stream:
         run = self.journal.open_run(c, self.wearer, late=self.late)
         if run is None:
             return
-        self._begin(run)
-        from_us = run.from_us
-        for payload in self.journal.raw(c, self.wearer, late=self.late, from_row=run.message):
-            message = decode_samples(payload)
+        from_row, from_us = run.message, run.from_us
+        if self._goes_on(c, run):
+            from_row, from_us = self._row + 1, 0
+        else:
+            self._begin(run)
+        for row, payload in self.journal.raw(c, self.wearer, late=self.late, from_row=from_row):
+            message, self._row = decode_samples(payload), row
             self.origin, self.session, self.sequence = message.origin, message.session, message.sequence
             for batches in _cut(message.batches, [from_us])[-1:]:
                 self.advice.note(self._update(batches), self.trust.doubts)
             from_us = 0
         self.look_elsewhere(c)
+
+    def keep(self, c: Connection) -> None:
+        """Keep the open run's state; late runs are short and fed again."""
+        if self._analysis is None or self.run is None or self.late or not self._row:
+            return
+        self._keep_us = self.analysed_us + EVERY_US
+        try:
+            analysis = self._analysis.save()
+        except Exception:
+            log.exception(
+                "the state of %s cannot be kept; its run is fed again if need be", self.wearer.patient
+            )
+            return
+        state = Kept(
+            run_message=self.run.message,
+            run_us=self.run.from_us,
+            message=self._row,
+            analysed_us=self.analysed_us,
+            origin=self.origin,
+            session=self.session,
+            sequence=self.sequence,
+            trust=self.trust,
+            taken_off=self.advice.taken_off,
+            analysis=analysis,
+        )
+        keep(c, self.wearer, state)
+
+    def _goes_on(self, c: Connection, run: Run) -> bool:
+        """Take the run up where it was kept; False if it was not, or cannot be read."""
+        kept = None if self.late else kept_of(c, self.wearer)
+        if kept is None or (kept.run_message, kept.run_us) != (run.message, run.from_us):
+            return False
+        try:
+            self._analysis = self.new_analysis.restore(kept.analysis)
+        except StateError as exc:
+            unreadable(self.wearer, exc)
+            return False
+        self.run, self.trust, self._row = run, kept.trust, kept.message
+        self.analysed_us, self._keep_us = kept.analysed_us, kept.analysed_us + EVERY_US
+        self.origin, self.session, self.sequence = kept.origin, kept.session, kept.sequence
+        self.advice = Advice(kept.trust.doubts, kept.taken_off)
+        return True
 
     def look_elsewhere(self, c: Connection) -> None:
         """Note what late samples have found that ends the calibration of the open run."""
@@ -164,6 +193,9 @@ class Stream:
                 self._begin_new(c, row, first_us, calibration, "clock" if set_back else reason)
             results.append((self.origin, self._update(batches)))
             self._learn(c, results[-1][1])
+        self._row = row
+        if self.analysed_us >= self._keep_us:
+            self.keep(c)
         return results
 
     def close(self, c: Connection) -> Results:
@@ -203,7 +235,7 @@ class Stream:
 
     def _begin(self, run: Run) -> None:
         self.run, self.analysed_us, self.fault = run, run.from_us, False
-        self.trust = run.trust
+        self.trust, self._keep_us = run.trust, run.from_us + begins_at(self.wearer)
         self._analysis = self.new_analysis()
         calibration = next((k for k in self.calibrations if k.id == run.calibration), None)
         if calibration is not None:

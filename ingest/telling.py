@@ -25,10 +25,15 @@ class Advice:
     anew with every frame.
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing to say."""
-        self._doubts: tuple[Doubt, ...] = ()
-        self._taken_off: tuple[TakenOff, ...] = ()
+    def __init__(self, doubts: Sequence[Doubt] = (), taken_off: Sequence[TakenOff] = ()) -> None:
+        """Begin with what is known: nothing by default."""
+        self._doubts = tuple(doubts)
+        self._taken_off = tuple(taken_off)
+
+    @property
+    def taken_off(self) -> tuple[TakenOff, ...]:
+        """The sensors that are not worn, as of the newest frame."""
+        return self._taken_off
 
     def note(self, results: Results, doubts: Sequence[Doubt]) -> None:
         """Take in what was concluded next.

@@ -9,13 +9,13 @@ from functools import partial
 from typing import Final, TypeVar
 
 from analytics.pipeline import Pipeline
+from ingest.analyses import Analyses
 from ingest.broker import BrokerSettings, Outgoing, Received
 from ingest.intake import Intake, IntakeCounts, Outcome, Session
 from ingest.journal import Journal
 from ingest.mqtt import Link
 from ingest.sqlite import Database
 from ingest.store import ResultStore
-from ingest.stream import Analysis
 from poise import notices
 from poise.errors import BrokerError, StoreError
 from poise.topics import BUCKETS, Leaf, everyone
@@ -52,7 +52,7 @@ class Ingest:
         clock: Callable[[], int],
         buckets: Iterable[int] = range(BUCKETS),
         timezone: str = "UTC",
-        new_analysis: Callable[[], Analysis] = Pipeline,
+        new_analysis: Analyses = Pipeline,
     ) -> None:
         self.journal = Journal(database, timezone)
         self.trouble = ""
@@ -101,6 +101,14 @@ class Ingest:
                     for task in tasks:
                         task.cancel()
                     await asyncio.gather(*tasks, return_exceptions=True)
+                    await self._keep_all(thread)
+
+    async def _keep_all(self, thread: ThreadPoolExecutor) -> None:
+        """Whoever takes these wearers over begins where this worker ends."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(thread, self._intake.keep_all)
+        except StoreError as exc:
+            log.warning("%s; what runs is analysed again from its beginning", exc)
 
     async def _take_all(self, thread: ThreadPoolExecutor) -> None:
         while True:

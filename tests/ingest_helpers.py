@@ -2,19 +2,23 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from analytics.pipeline import Pipeline
+from ingest.broker import Received
 from ingest.intake import Intake
 from ingest.journal import Journal
 from ingest.sqlite import Database
 from ingest.store import SqliteResults
+from poise import notices
 from poise.calibration import Alignment, Calibration, Verdict
+from poise.notices import CalibrationNotice
 from poise.samples import Gap, ImuBatch, SampleMessage, Scale
-from poise.topics import Wearer
+from poise.topics import Leaf, Wearer
+from poise.wire import encode_samples
 
 START_US = 1_790_000_000_000_000
 WEARER = Wearer("anna")
@@ -100,3 +104,33 @@ async def eventually(holds: Callable[[], object], within_s: float = 20.0) -> Non
 
 def sequences(rows: Sequence[tuple[object, ...]]) -> list[object]:
     return [row[0] for row in rows]
+
+
+def received(topic: str, payload: bytes) -> Received:
+    return Received(topic, payload, 1, False, 1, 1)
+
+
+def samples(messages: Iterable[SampleMessage], wearer: Wearer = WEARER) -> list[Received]:
+    return [received(wearer.topic(Leaf.SAMPLES), encode_samples(m)) for m in messages]
+
+
+def calibrated(made_second: float = -10.0, name: str = "k1") -> Received:
+    notice = CalibrationNotice(calibration=calibration(made_second, name))
+    return received(WEARER.topic(Leaf.CALIBRATION), notices.encode(notice))
+
+
+def conclusions(shelf: Shelf) -> dict[str, list[tuple[object, ...]]]:
+    """Everything that was concluded, without the rows' numbers."""
+    return {
+        "seconds": shelf.rows(
+            "SELECT name, t_s, mean, low, high, coverage, run_us, calibration FROM seconds "
+            "JOIN streams ON streams.id = stream JOIN judgements ON judgements.id = judgement ORDER BY 1, 2"
+        ),
+        "episodes": shelf.rows("SELECT episode FROM episodes ORDER BY id"),
+        "exposures": shelf.rows("SELECT * FROM exposures ORDER BY 2, 3, 4"),
+    }
+
+
+def take_all(shelf: Shelf, messages: Sequence[Received], at_once: int = 7) -> None:
+    for i in range(0, len(messages), at_once):
+        shelf.intake.take(messages[i : i + at_once])

@@ -1,6 +1,6 @@
 """What a transaction makes of waiting messages: stored once, analysed as if nothing was ever restarted."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,20 +8,30 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_helpers import START_US, WEARER, Shelf, calibration, day, message
+from ingest_helpers import (
+    START_US,
+    WEARER,
+    Shelf,
+    calibrated,
+    conclusions,
+    day,
+    message,
+    received,
+    samples,
+    take_all,
+)
 
 from analytics.pipeline import Pipeline
 from analytics.wearing.doubts import Cause
 from ingest import schema
-from ingest.broker import Received
 from ingest.sqlite import Database, reading
 from ingest.trusted import unpack
 from poise import notices
 from poise.errors import ConfigurationError, StoreUnavailableError
-from poise.notices import CalibrationNotice, SensorStatus
+from poise.notices import SensorStatus
 from poise.results import Results
 from poise.samples import Gap, ImuBatch, SampleMessage
-from poise.topics import Leaf, Wearer
+from poise.topics import Leaf
 from poise.wire import encode_samples
 
 
@@ -30,36 +40,6 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
     shelf = Shelf(tmp_path / "poise.db")
     yield shelf
     shelf.database.close()
-
-
-def received(topic: str, payload: bytes) -> Received:
-    return Received(topic, payload, 1, False, 1, 1)
-
-
-def samples(messages: Iterable[SampleMessage], wearer: Wearer = WEARER) -> list[Received]:
-    return [received(wearer.topic(Leaf.SAMPLES), encode_samples(m)) for m in messages]
-
-
-def calibrated(made_second: float = -10.0, name: str = "k1") -> Received:
-    notice = CalibrationNotice(calibration=calibration(made_second, name))
-    return received(WEARER.topic(Leaf.CALIBRATION), notices.encode(notice))
-
-
-def conclusions(shelf: Shelf) -> dict[str, list[tuple[object, ...]]]:
-    """Everything that was concluded, without the rows' numbers."""
-    return {
-        "seconds": shelf.rows(
-            "SELECT name, t_s, mean, low, high, coverage, run_us, calibration FROM seconds "
-            "JOIN streams ON streams.id = stream JOIN judgements ON judgements.id = judgement ORDER BY 1, 2"
-        ),
-        "episodes": shelf.rows("SELECT episode FROM episodes ORDER BY id"),
-        "exposures": shelf.rows("SELECT * FROM exposures ORDER BY 2, 3, 4"),
-    }
-
-
-def take_all(shelf: Shelf, messages: Sequence[Received], at_once: int = 7) -> None:
-    for i in range(0, len(messages), at_once):
-        shelf.intake.take(messages[i : i + at_once])
 
 
 def test_a_restart_anywhere_changes_no_bit_of_what_is_concluded(tmp_path: Path) -> None:
@@ -167,6 +147,7 @@ def test_a_database_of_the_first_version_is_brought_up_and_its_open_run_goes_on(
     with shelf.database.transaction() as c:
         c.execute("ALTER TABLE runs DROP COLUMN trust")
         c.execute("ALTER TABLE calibrations DROP COLUMN trust")
+        c.execute("DROP TABLE states")
         c.execute("ALTER TABLE gaps DROP COLUMN spread")
         c.execute("ALTER TABLE ledger DROP COLUMN spread")
         c.execute("PRAGMA user_version = 1")
