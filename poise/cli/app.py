@@ -11,3 +11,7 @@ def main() -> None:
         commands.main()
     except KeyboardInterrupt:
         os._exit(130)  # half-read modules leave nothing to tidy up
+
+
+if __name__ == "__main__":  # how a parent starts its workers
+    main()

@@ -162,11 +162,17 @@ def service_() -> None:
 
 
 @app.command()
-def ingest(data: Data = None) -> None:
+def ingest(
+    data: Data = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes, each with a database of its own.", min=1, max=32)
+    ] = None,
+    part: Annotated[str, typer.Option(hidden=True)] = "",
+) -> None:
     """Store and judge what arrives at the broker."""
     from poise.cli import services
 
-    leave(run(services.ingest(load(data=data))))
+    leave(run(services.ingest(load(data=data), workers, part)))
 
 
 @app.command()

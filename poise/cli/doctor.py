@@ -15,6 +15,7 @@ from rich.markup import escape
 from device.finding import adapter_trouble
 from ingest.influx import InfluxServer
 from ingest.mqtt import Link
+from ingest.shards import count_in, shards
 from poise import __version__
 from poise.cli import parts
 from poise.cli.configuration import file_in_force
@@ -100,8 +101,7 @@ def _folder(data: Path) -> Finding:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    path = parts.database_path(settings)
-    yield Finding("database", f"{path}" if path.exists() else f"{path} (made at the first start of ingest)")
+    yield _database(settings.data)
     if settings.store.kind != "influxdb":
         return
     trouble = _trouble(lambda: list(InfluxServer(settings.store.influx()).query("SHOW MEASUREMENTS")))
@@ -109,6 +109,15 @@ def _store(settings: Settings) -> Iterator[Finding]:
         f"{trouble}; start InfluxDB, or set POISE_STORE__URL, …__TOKEN, …__ORG, …__BUCKET" if trouble else ""
     )
     yield Finding("InfluxDB", settings.store.url, mend)
+
+
+def _database(folder: Path) -> Finding:
+    try:
+        count = count_in(folder)
+    except PoiseError as exc:
+        return Finding("database", str(folder), str(exc))
+    files = ", ".join(str(shard.file(folder)) for shard in shards(count or 1))
+    return Finding("database", files if count else f"{files} (made at the first start of ingest)")
 
 
 def _trouble(work: Callable[[], object]) -> str:

@@ -27,6 +27,8 @@ from ingest.bridge import Bridge
 from ingest.broker import BrokerSettings
 from ingest.live import MqttLiveFeed
 from ingest.reader import StoreReader
+from ingest.reading import Reader
+from ingest.shards import WHOLE, Shard
 from ingest.sqlite import Database
 from ingest.store import ResultStore, SqliteResults
 from ingest.worker import Ingest
@@ -89,18 +91,22 @@ async def results_store(settings: Settings, database: Database) -> AsyncIterator
 
 
 @asynccontextmanager
-async def ingesting(settings: Settings, broker: BrokerSettings) -> AsyncIterator[tuple[Ingest, StoreReader]]:
-    """Run ingest beside the block."""
-    path = folder(settings.data) / "poise.db"
+async def ingesting(
+    settings: Settings, broker: BrokerSettings, shard: Shard = WHOLE
+) -> AsyncIterator[tuple[Ingest, StoreReader]]:
+    """Run ingest beside the block, for all wearers or for those of one database."""
+    path = shard.file(folder(settings.data))
     with alone(path.with_suffix(".lock"), "ingest"), closing(Database(path)) as database:
         async with results_store(settings, database) as results:
-            ingest = Ingest(broker, database, results, clock=now_us, timezone=settings.zone)
+            ingest = Ingest(
+                broker, database, results, clock=now_us, timezone=settings.zone, buckets=shard.buckets
+            )
             async with during(ingest.run()):
                 yield ingest, StoreReader(path, results)
 
 
 @asynccontextmanager
-async def paging(reader: StoreReader, broker: BrokerSettings, port: int) -> AsyncIterator[str]:
+async def paging(reader: Reader, broker: BrokerSettings, port: int) -> AsyncIterator[str]:
     """Serve the pages beside the block and give their address."""
     from dashboards.app import create_app  # a second and a half to read from disk
     from dashboards.serve import serve

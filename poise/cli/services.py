@@ -9,12 +9,13 @@ from device.ble import Backend
 from device.wearer.body import DEFAULT_SEGMENTS
 from device.wearer.wearer import Wearer as VirtualWearer
 from ingest.embedded import EmbeddedBroker
-from ingest.reader import StoreReader
+from ingest.readers import open_reader
+from ingest.shards import Shard, shard_named, shards_for
 from ingest.store import ResultStore, SqliteResults
 from poise.cli import parts, radio
+from poise.cli import workers as workers_
 from poise.cli.running import OK, out
 from poise.cli.settings import Settings
-from poise.errors import ConfigurationError
 
 FOREVER: Final = 86_400 * 365
 
@@ -29,23 +30,30 @@ async def broker(port: int) -> int:
     return OK
 
 
-async def ingest(settings: Settings) -> int:
-    """Store and judge what arrives."""
-    async with parts.ingesting(settings, settings.broker.settings()) as (worker, _):
+async def ingest(settings: Settings, workers: int | None, part: str) -> int:
+    """Store and judge what arrives, in one process or as the parent of several."""
+    if part:
+        workers_.end_with_parent()
+        return await _work(settings, shard_named(part))
+    wanted = shards_for(parts.folder(settings.data), workers)
+    if len(wanted) > 1:
+        return await workers_.supervise(settings, wanted)
+    return await _work(settings, wanted[0])
+
+
+async def _work(settings: Settings, shard: Shard) -> int:
+    async with parts.ingesting(settings, settings.broker.settings(), shard) as (worker, _):
         await worker.until_connected()
-        out.print(f"Ingest stores into {parts.database_path(settings)}, broker {settings.broker.host}.")
+        if shard.of == 1:
+            out.print(f"Ingest stores into {shard.file(settings.data)}, broker {settings.broker.host}.")
         await asyncio.sleep(FOREVER)
     return OK
 
 
 async def pages(settings: Settings, port: int) -> int:
     """Serve the pages on this machine."""
-    path = parts.database_path(settings)
-    if not path.exists():
-        raise ConfigurationError(f"There is no database at {path} yet: start `poise ingest` first.")
-    async with parts.paging(
-        StoreReader(path, _results(settings, path)), settings.broker.settings(), port
-    ) as address:
+    reader = open_reader(settings.data, lambda path: _results(settings, path))
+    async with parts.paging(reader, settings.broker.settings(), port) as address:
         out.print(f"Pages at {address}")
         await asyncio.sleep(FOREVER)
     return OK

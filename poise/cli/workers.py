@@ -1,0 +1,95 @@
+"""Ingest in several processes: one worker for each database, and this parent that starts them again.
+
+A worker's buckets are its own, so a worker that died is simply started anew: its subscriptions have waited at
+the broker, and its wearers' analyses go on from the disk.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from ingest.shards import Shard
+from poise.cli.running import OK, WRONG, out
+from poise.cli.settings import Settings
+from poise.errors import ConfigurationError
+
+log = logging.getLogger("poise.workers")
+_WAITS_S: Final = (0.5, 1, 2, 5, 10, 30)
+_LONG_LIFE_S: Final = 60.0
+_GOODBYE_S: Final = 20.0
+_STDIN: Final = 0
+
+
+async def supervise(settings: Settings, parts: Sequence[Shard]) -> int:
+    """Run a worker for each database until cancelled; one that dies is started again.
+
+    Raises:
+        ConfigurationError: if a worker finds that it cannot work as things are set.
+    """
+    out.print(f"Ingest stores into {settings.data} with {len(parts)} workers, broker {settings.broker.host}.")
+    tasks = [asyncio.create_task(_keep_running(settings, shard)) for shard in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return OK
+
+
+async def _keep_running(settings: Settings, shard: Shard) -> None:
+    loop, deaths = asyncio.get_running_loop(), 0
+    while True:
+        began = loop.time()
+        code = await _one_life(settings, shard)
+        if code == WRONG:
+            raise ConfigurationError(f"worker {shard} cannot go on; what to do stands above")
+        deaths = 0 if loop.time() - began > _LONG_LIFE_S else deaths + 1
+        wait_s = _WAITS_S[min(deaths, len(_WAITS_S) - 1)]
+        log.error("worker %s ended with %d and is started again in %.1f s", shard, code, wait_s)
+        await asyncio.sleep(wait_s)
+
+
+async def _one_life(settings: Settings, shard: Shard) -> int:
+    """Run a worker until it ends; when this is cancelled, let it bring its work to the disk first."""
+    words = ["-m", "poise.cli.app", "ingest", "--part", str(shard), "--data", str(settings.data)]
+    # Ctrl-C must reach the parent only, which then ends the workers one by one.
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, *words, stdin=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    try:
+        return await worker.wait()
+    finally:
+        if worker.returncode is None:
+            await _end(worker)
+
+
+async def _end(worker: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        worker.terminate()
+    try:
+        async with asyncio.timeout(_GOODBYE_S):
+            await worker.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            worker.kill()
+        await worker.wait()
+
+
+def end_with_parent() -> None:
+    """End this worker in good order when its parent is gone, however it went: its end of the pipe closes."""
+
+    def watch() -> None:
+        while os.read(_STDIN, 1):  # not by sys.stdin, whose lock would be held when the interpreter ends
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
