@@ -1,77 +1,162 @@
-"""What a wearer costs live: a thousand wearers' states, fed messages of one second in turn.
+"""A clinic live: many wearers through a real broker into the store, and what each process costs.
 
-Data: one simulated wearer (script desk, seed 1), five sensors at 50 Hz; every state begins at another moment
-of it, so that no two do the same at once. In turn means that each state has left the processor's caches
-before its next second. Rival: vqf alone over the same messages, five filters a wearer, in the same turn.
-Times are the processor's own, so that other programs do not count.
+Data: simulated wearers (script desk, 40 of them at different moments, each standing for many), 4 sensors at
+50 Hz, payloads encoded beforehand; each wearer sends a message every `--message` seconds at a moment of its
+own, at QoS 1, through Mosquitto, to `poise ingest` with a worker for each core, synced at every commit.
+
+Latency is the time from a message's last sample to the arrival of `stored`, which ingest publishes once
+message and results are on disk: so it holds the way through the broker, twice. CPU is the kernel's account of
+each process. Rival in the same run (`--rival`, with InfluxDB): what a user would write by hand, a callback
+for each message, one VQF call a sensor, `Point` objects in influxdb-client's batching mode.
 """
 
-import resource
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
-from vqf import VQF
 
-from analytics.pipeline import Pipeline
-from device.wearer.wearer import Wearer
-from poise.samples import ImuBatch
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+from clinic import Clinic, cpu_s, family, resident_mb  # noqa: E402
+from servers import running_influx, running_mosquitto  # noqa: E402
 
-WEARERS = 1000
-WARM_S = 5
-SECONDS = 12
-SPREAD_S = 240
-START_US = 1_790_000_000_000_000
-SENSORS = ("head", "c7", "t4", "scapula_left", "scapula_right")
-Batches = tuple[ImuBatch, ...]
+from ingest.broker import BrokerSettings  # noqa: E402
+
+WARM_S = 25.0
 
 
-def in_turn(messages: list[Batches], first: int, last: int, feed: Callable[[int, Batches], object]) -> float:
-    """Feed every wearer its seconds `first` to `last`, a second of each in turn; return s."""
-    began = time.process_time()
-    for second in range(first, last):
-        for wearer in range(WEARERS):
-            feed(wearer, messages[(wearer * 7) % SPREAD_S + second])
-    return time.process_time() - began
+@dataclass
+class Watched:
+    """The processes of one run, by name, and what they had used when the measurement began."""
+
+    pids: dict[str, int]
+    before: dict[str, float] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Note what they have used so far."""
+        self.before = {name: cpu_s(family(pid)) for name, pid in self.pids.items()}
+
+    def used(self) -> dict[str, float]:
+        """Return the CPU time since, s."""
+        return {name: cpu_s(family(pid)) - self.before[name] for name, pid in self.pids.items()}
 
 
-def kilobytes() -> int:
-    """Return the most memory this process ever held, kB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+@contextmanager
+def ingest(port: int, data: Path, workers: int, environment: dict[str, str]) -> Iterator[int]:
+    """`poise ingest` as a user starts it."""
+    words = [sys.executable, "-m", "poise.cli.app", "ingest", "--workers", str(workers), "--data", str(data)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "POISE_BROKER__PORT": str(port), **environment}
+    program = subprocess.Popen(words, env=environment)
+    try:
+        yield program.pid
+    finally:
+        program.terminate()
+        program.wait(60)
+
+
+@contextmanager
+def rival(port: int, influx: dict[str, str]) -> Iterator[int]:
+    """What a user would write by hand, in a process of its own."""
+    words = [sys.executable, str(ROOT / "tests" / "by_hand.py"), str(port), json.dumps(influx)]
+    program = subprocess.Popen(words, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        yield program.pid
+    finally:
+        program.terminate()
+        program.wait(60)
+
+
+async def measure(
+    settings: BrokerSettings, watched: Watched, given: argparse.Namespace, *, ours: bool
+) -> None:
+    """Send for a while and print what it cost."""
+    clinic = Clinic(settings, given.wearers, given.message, given.warm + given.seconds + 5)
+    async with clinic:
+        await clinic.calibrate(wait=ours)
+        sending = asyncio.create_task(clinic.send())
+        await asyncio.sleep(given.warm)
+        watched.begin()
+        own, began = time.process_time(), time.monotonic()
+        clinic.late_s.clear()
+        await asyncio.sleep(given.seconds)
+        spent, used = time.monotonic() - began, watched.used()
+        used["generator"] = time.process_time() - own
+        held = {name: resident_mb(family(pid)) for name, pid in watched.pids.items()}
+        late, open_ = np.array(clinic.late_s or [np.nan]), clinic.unconfirmed(given.message)
+        sending.cancel()
+    for name, seconds in sorted(used.items()):
+        memory = f", {held[name] / given.wearers * 1000:.0f} kB a wearer" if name in held else ""
+        print(f"  {name:10} {seconds / spent / given.wearers * 1000:6.3f} ms a wearer-second{memory}")
+    if ours:
+        p50, p95, most = np.percentile(late, (50, 95, 100))
+        print(f"  last sample to stored: median {p50:.2f} s, p95 {p95:.2f} s, most {most:.2f} s; ", end="")
+        print(
+            f"{open_} messages wait longer than one is long; at most {clinic.behind_s:.2f} s late in sending"
+        )
+
+
+def run(given: argparse.Namespace) -> None:
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(dir=given.folder)))
+        broker = opened.enter_context(
+            running_mosquitto(folder, "max_queued_messages 0\nmax_inflight_messages 0\n")
+        )
+        watched, environment, influx = Watched({"broker": broker.pid}), {}, {}
+        if given.store == "influxdb" or given.rival:
+            (folder / "influx").mkdir()
+            settings, server = opened.enter_context(running_influx(folder / "influx", "bench"))
+            influx = {
+                "url": settings.url,
+                "token": settings.token,
+                "org": settings.org,
+                "bucket": settings.bucket,
+            }
+            if server is not None:
+                watched.pids["influxdb"] = server.pid
+        if given.rival:
+            watched.pids["by hand"] = opened.enter_context(rival(broker.port, influx))
+        else:
+            if given.store == "influxdb":
+                environment = {"POISE_STORE__KIND": "influxdb"}
+                environment |= {f"POISE_STORE__{name.upper()}": value for name, value in influx.items()}
+            watched.pids["poise"] = opened.enter_context(
+                ingest(broker.port, folder / "data", given.workers, environment)
+            )
+        print(
+            f"{given.wearers} wearers, {given.message} s a message, {given.seconds:.0f} s, "
+            f"{'by hand' if given.rival else f'Poise with {given.workers} workers'}, {given.store}:",
+            flush=True,
+        )
+        asyncio.run(measure(broker.settings, watched, given, ours=not given.rival))
+        stored = (
+            sum(path.stat().st_size for path in (folder / "data").glob("*.db*")) if not given.rival else 0
+        )
+        if stored:
+            print(f"  {stored / 1e6:.0f} MB in {folder.name}'s databases")
 
 
 def main() -> None:
-    """Print the cost of a wearer-second and of a state."""
-    worn = Wearer("desk", seed=1, segments=SENSORS, rate_hz=50.0)
-    length = SPREAD_S + WARM_S + SECONDS
-    messages = [m.batches for m in worn.to_messages(START_US, "bench", stop_s=length)]
-    filters = [{batch.segment: VQF(batch.period_ns * 1e-9) for batch in messages[0]} for _ in range(WEARERS)]
-
-    def bare(wearer: int, batches: Batches) -> None:
-        for batch in batches:
-            gyr, acc = np.ascontiguousarray(batch.gyr_si), np.ascontiguousarray(batch.acc_si)
-            filters[wearer][batch.segment].updateBatch(gyr, acc)
-
-    before = kilobytes()
-    states = [Pipeline() for _ in range(WEARERS)]
-    for state in states:
-        state.calibrate(worn.true_calibration(START_US - 1))
-    in_turn(messages, 0, WARM_S, lambda wearer, batches: states[wearer].update(batches))
-    rival = in_turn(messages, WARM_S, WARM_S + SECONDS, bare)
-    ours = in_turn(messages, WARM_S, WARM_S + SECONDS, lambda wearer, batches: states[wearer].update(batches))
-    saved = [len(state.save()) for state in states]
-    print(f"{WEARERS} wearers, {len(SENSORS)} sensors at 50 Hz, {SECONDS} s of each in turn")
-    cost = ours / WEARERS / SECONDS * 1e6
-    print(f"bare VQF        {rival / WEARERS / SECONDS * 1e6:7.0f} µs a wearer-second")
-    print(
-        f"whole pipeline  {ours / WEARERS / SECONDS * 1e6:7.0f} µs a wearer-second, {ours / rival:.1f} times"
-    )
-    print(f"one core keeps up with {WEARERS * SECONDS / ours:.0f} wearers")
-    print(f"memory {(kilobytes() - before) / WEARERS:.0f} kB a wearer, in this process")
-    print(
-        f"live: {cost:.0f} µs a wearer-second, "
-        f"state {np.mean(saved):.0f} bytes a wearer saved (at most {max(saved)})"
-    )
+    """Print what a clinic costs."""
+    wanted = argparse.ArgumentParser(description=__doc__)
+    wanted.add_argument("--wearers", type=int, default=200)
+    wanted.add_argument("--seconds", type=float, default=60.0)
+    wanted.add_argument("--warm", type=float, default=WARM_S)
+    wanted.add_argument("--message", type=int, default=10)
+    wanted.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    wanted.add_argument("--store", choices=["sqlite", "influxdb"], default="sqlite")
+    wanted.add_argument("--rival", action="store_true")
+    wanted.add_argument("--folder", help="where the databases are made")
+    run(wanted.parse_args())
 
 
 if __name__ == "__main__":

@@ -66,6 +66,11 @@ class Server:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
         wait_for_port(self.port, self.process)
 
+    @property
+    def pid(self) -> int:
+        assert self.process is not None, "it is not running"
+        return self.process.pid
+
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
