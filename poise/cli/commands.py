@@ -1,20 +1,19 @@
 """The commands of `poise`: their options and help texts; the work is in the modules beside this one."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from poise import __version__
-from poise.cli import configuration, service, services
+from poise.cli import clinic_commands, configuration, service, services
 from poise.cli import data as recordings
 from poise.cli import demo as demonstration
 from poise.cli import doctor as examination
 from poise.cli.person import assigning, scanning, wear
-from poise.cli.running import OK, WRONG, err, leave, out, run
+from poise.cli.running import OK, leave, out, run, say
 from poise.cli.settings import load
-from poise.errors import ConfigurationError, PoiseError
+from poise.errors import ConfigurationError
 
 app: Final = typer.Typer(
     help="Posture and load of the upper back after trigger point injections, from small worn motion sensors. "
@@ -26,6 +25,10 @@ app: Final = typer.Typer(
 
 sensors: Final = typer.Typer(help="Find sensors and say where each is worn.", no_args_is_help=True)
 app.add_typer(sensors, name="sensors")
+app.add_typer(clinic_commands.broker, name="broker")
+app.add_typer(clinic_commands.gateway, name="gateway")
+app.command("join")(clinic_commands.join)
+app.command("ask")(clinic_commands.ask)
 
 Data = Annotated[Path | None, typer.Option(help="Folder for the database, spools and calibrations.")]
 Patient = Annotated[str | None, typer.Option(help="The wearer's pseudonym, for example P-0142.")]
@@ -64,7 +67,7 @@ def init(
     here: Annotated[bool, typer.Option("--here", help="In this folder, not in your own settings.")] = False,
 ) -> None:
     """Write a commented poise.toml to begin with."""
-    leave(_say(lambda: _init(Path(configuration.NAME) if here else None)))
+    leave(say(lambda: _init(Path(configuration.NAME) if here else None)))
 
 
 @sensors.command()
@@ -121,15 +124,18 @@ def wear_(
     leave(run(wear.wear(settings, hci, _origin(simulated))))
 
 
-@app.command()
+@clinic_commands.gateway.callback()
 def gateway(
+    context: typer.Context,
     sensor: Worn = None,
     patient: Patient = None,
     data: Data = None,
     hci: Hci = "",
     simulated: Simulated = False,
 ) -> None:
-    """Do what `poise wear` does as a service, without showing it."""
+    """Do what `poise wear` does as a service, without showing it; or admit gateways at a clinic's broker."""
+    if context.invoked_subcommand:
+        return
     settings = load(patient=patient, data=data, sensors=_sensors(sensor))
     leave(run(services.gateway(settings, hci, _origin(simulated))))
 
@@ -137,7 +143,7 @@ def gateway(
 @app.command("service")
 def service_() -> None:
     """Print a systemd unit that keeps the gateway running."""
-    leave(_say(lambda: out.print(service.unit(), markup=False, soft_wrap=True, end="")))
+    leave(say(lambda: out.print(service.unit(), markup=False, soft_wrap=True, end="")))
 
 
 @app.command()
@@ -152,9 +158,14 @@ def pages(port: PagesPort = 8080, data: Data = None) -> None:
     leave(run(services.pages(load(data=data), port)))
 
 
-@app.command()
-def broker(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 1883) -> None:
-    """Run a small MQTT broker for trying out."""
+@clinic_commands.broker.callback()
+def broker(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 1883,
+) -> None:
+    """Run a small MQTT broker for trying out; or set up a clinic's."""
+    if context.invoked_subcommand:
+        return
     leave(run(services.broker(port)))
 
 
@@ -184,7 +195,7 @@ def simulate(
     patient: Patient = None,
 ) -> None:
     """Write a recording of a simulated wearer, and the truth about it."""
-    leave(_say(lambda: recordings.simulate(file, script, seed, seconds, patient or "P-SIM")))
+    leave(say(lambda: recordings.simulate(file, script, seed, seconds, patient or "P-SIM")))
 
 
 @app.command()
@@ -226,15 +237,7 @@ def version() -> None:
 
 def main() -> None:
     """Run `poise`; a known error ends it with its sentence."""
-    leave(_say(lambda: app(standalone_mode=True)))
-
-
-def _say(work: Callable[[], int | None]) -> int:
-    try:
-        return work() or 0
-    except PoiseError as exc:
-        err.print(f"poise: {exc}", soft_wrap=True, markup=False)
-        return WRONG
+    leave(say(lambda: app(standalone_mode=True)))
 
 
 def _origin(simulated: bool) -> str:

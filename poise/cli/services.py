@@ -10,6 +10,7 @@ from device.wearer.body import DEFAULT_SEGMENTS
 from device.wearer.wearer import Wearer as VirtualWearer
 from ingest.embedded import EmbeddedBroker
 from ingest.influx import InfluxResults, InfluxServer
+from ingest.mosquitto import accounts
 from ingest.reader import StoreReader
 from ingest.store import SqliteResults
 from poise.cli import parts, radio
@@ -32,9 +33,10 @@ async def broker(port: int) -> int:
 
 async def ingest(settings: Settings) -> int:
     """Store and judge what arrives."""
-    async with parts.ingesting(settings, settings.broker.settings()) as (worker, _):
+    broker = settings.broker.settings(accounts.INGEST)
+    async with parts.ingesting(settings, broker) as (worker, _):
         await worker.until_connected()
-        out.print(f"Ingest stores into {parts.database_path(settings)}, broker {settings.broker.host}.")
+        out.print(f"Ingest stores into {parts.database_path(settings)}, broker {broker.place}.")
         await asyncio.sleep(FOREVER)
     return OK
 
@@ -46,7 +48,8 @@ async def pages(settings: Settings, port: int) -> int:
         raise ConfigurationError(f"There is no database at {path} yet: start `poise ingest` first.")
     influx = settings.store.kind == "influxdb"
     results = InfluxResults(InfluxServer(settings.store.influx())) if influx else SqliteResults(path)
-    async with parts.paging(StoreReader(path, results), settings.broker.settings(), port) as address:
+    broker = settings.broker.settings(accounts.PAGES)
+    async with parts.paging(StoreReader(path, results), broker, port) as address:
         out.print(f"Pages at {address}")
         await asyncio.sleep(FOREVER)
     return OK
@@ -63,7 +66,7 @@ async def _wear(settings: Settings, backend: Backend | None, origin: str) -> int
     async with parts.wearing(
         settings.wearer,
         settings.sensors,
-        settings.broker.settings(),
+        settings.broker.settings(accounts.gateway_name(settings.wearer)),
         settings.data,
         backend=backend,
         origin=origin,
