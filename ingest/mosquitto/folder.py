@@ -91,6 +91,7 @@ class BrokerFolder:
         for role in accounts.PROGRAMS:
             if role not in self.names:
                 self.admit(role)
+        self._make("rights", accounts.rights(self.names))
         return sorted(file.name for file in self._files() if file.name not in before)
 
     def renew(self, hosts: Sequence[str], now: datetime) -> None:
