@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ ANNA, BEN = Wearer("anna"), Wearer("ben")
 
 @dataclass
 class Clinic:
-    """Attributes: `folder`, the running `server`, its `plain_port`."""
+    """A broker's folder, the server that runs on it, and its port for plain text."""
 
     folder: BrokerFolder
     server: Server
@@ -89,10 +89,6 @@ async def refused(link: Link, message: Outgoing) -> Exception | None:
     except BrokerError as exc:
         return exc
     return None
-
-
-def other(settings: BrokerSettings, **changed: Any) -> BrokerSettings:
-    return replace(settings, **changed)
 
 
 @asynccontextmanager

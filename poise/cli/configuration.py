@@ -30,7 +30,7 @@ TEMPLATE: Final = """\
 # [sensors]
 # "D4:22:CD:00:00:01" = "head"
 
-# [broker]                      # MQTT; plain text only on this machine
+# [broker]                      # MQTT; plain text only on this machine, `poise join` writes a clinic's here
 # host = "127.0.0.1"
 # port = 1883
 

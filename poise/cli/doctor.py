@@ -83,7 +83,7 @@ async def _broker(settings: Settings) -> Finding:
     except PoiseError as exc:
         return Finding("MQTT broker", "not asked", str(exc))
     # A clinic's broker takes a name for one client: to try it now would throw out whoever has it.
-    if broker.username and _at_work(settings):
+    if _at_work(settings, broker.username):
         return Finding("MQTT broker", f"{broker.place}: not asked, a program that runs here uses its name")
     try:
         async with asyncio.timeout(3), Link(broker, "poise-doctor") as link:
@@ -105,17 +105,17 @@ def _name(settings: Settings) -> str:
     return accounts.PAGES if not settings.sensors else accounts.gateway_name(settings.wearer)
 
 
-def _at_work(settings: Settings) -> bool:
-    """Return whether a gateway or ingest holds its lock here."""
-    names = (f"spool-{settings.site}-{settings.patient}.lock", "poise.lock")
+def _at_work(settings: Settings, name: str) -> bool:
+    """Return whether the gateway or the ingest of this name holds its lock here."""
+    if name in ("", accounts.PAGES):
+        return False
+    held = "poise.lock" if name == accounts.INGEST else f"spool-{settings.site}-{settings.patient}.lock"
+    lock = settings.data / held
     try:
-        with contextlib.ExitStack() as locks:
-            for lock in (settings.data / name for name in names):
-                if lock.exists():
-                    locks.enter_context(alone(lock, "program"))
+        with alone(lock, "program") if lock.exists() else contextlib.nullcontext():
+            return False
     except ConfigurationError:
         return True
-    return False
 
 
 def _folder(data: Path) -> Finding:
