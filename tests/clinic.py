@@ -16,7 +16,7 @@ from ingest.enrolment import read_enrolment
 from ingest.mosquitto import accounts, texts
 from ingest.mosquitto.folder import BrokerFolder, Reload
 from ingest.mqtt import Link
-from poise.errors import BrokerError
+from poise.errors import BrokerError, ConfigurationError
 from poise.topics import Wearer
 
 ANNA, BEN = Wearer("anna"), Wearer("ben")
@@ -71,6 +71,24 @@ async def connected(link: Link) -> AsyncIterator[Link]:
     async with link:
         await asyncio.wait_for(link.until_connected(), 10)
         yield link
+
+
+async def let_in(settings: BrokerSettings) -> None:
+    """Wait until the broker, which reads its files soon but not at once, lets these in."""
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(ConfigurationError):
+                async with Link(settings, "x") as link:
+                    await link.until_connected()
+                    return
+            await asyncio.sleep(0.1)
+
+
+async def no_more(link: Link, message: Outgoing) -> None:
+    """Wait until the broker does not take this message any more."""
+    async with asyncio.timeout(20):
+        while await refused(link, message) is None:  # noqa: ASYNC110 - the broker tells nobody
+            await asyncio.sleep(0.1)
 
 
 async def heard(link: Link, last: bytes) -> list[Received]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import ssl
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from clinic import ANNA, BEN, Clinic, connected, heard, refused, running_clinic
+from clinic import ANNA, BEN, Clinic, connected, heard, let_in, refused, running_clinic
 from ingest_helpers import eventually
 
 from ingest.broker import BrokerSettings, Outgoing
@@ -279,16 +281,36 @@ async def test_a_certificate_out_of_its_time(tmp_path: Path, days: int, words: t
         clinic.folder.renew(["localhost"], now)
         clinic.reload()
         if days < 0:  # else the authority is not valid yet either
-            await asyncio.sleep(0.3)
-            async with connected(clinic.link(ANNA)):
-                pass
+            await let_in(clinic.settings(ANNA))
+
+
+def test_the_certificate_stands_the_strict_look_of_python_3_13_and_old_tls_does_not(clinic: Clinic) -> None:
+    settings = clinic.settings(ANNA)
+
+    def spoken(lowest: ssl.TLSVersion, highest: ssl.TLSVersion) -> str | None:
+        strict = ssl.create_default_context(cadata=settings.authority)
+        strict.verify_flags |= ssl.VERIFY_X509_STRICT
+        strict.set_ciphers("ALL:@SECLEVEL=0")
+        strict.minimum_version, strict.maximum_version = lowest, highest
+        address = (settings.host, settings.port)
+        with (
+            socket.create_connection(address, 5) as sock,
+            strict.wrap_socket(sock, server_hostname="localhost") as link,
+        ):
+            return link.version()
+
+    assert spoken(ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
+    assert spoken(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, of the old version
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            spoken(ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
 
 
 async def test_a_renewed_certificate_is_served_without_ending_connections(own: Clinic) -> None:
     async with connected(own.link(ANNA)) as anna:
         own.folder.renew(["localhost", "127.0.0.2"], datetime.now(UTC))
         own.reload()
-        await asyncio.sleep(0.3)
-        async with connected(Link(replace(own.settings(BEN), host="127.0.0.2"), "x")):
-            assert anna.connected
-            assert anna.counts.connections == 1
+        await let_in(replace(own.settings(BEN), host="127.0.0.2"))
+        assert anna.connected
+        assert anna.counts.connections == 1

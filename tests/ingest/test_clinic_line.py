@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from clinic import ANNA, BEN, Clinic, connected, heard, running, running_clinic
+from clinic import ANNA, BEN, Clinic, connected, heard, no_more, running, running_clinic
 from ingest_helpers import START_US, calibration, day, eventually
 
 from device.spool import DiskSpool
@@ -93,7 +93,8 @@ async def test_what_the_broker_refuses_is_said_and_stays_in_the_spool(
     right = rights.read_text()
     rights.write_text("\n".join(line for line in right.splitlines() if "write poise/1/home" not in line))
     clinic.reload()
-    await asyncio.sleep(0.3)
+    async with connected(clinic.link(ANNA)) as anna:
+        await no_more(anna, Outgoing(ANNA.topic(Leaf.CUE), b"{}"))
     bridge = Bridge(clinic.settings(ANNA), ANNA, spool, PRESENCE, QUICK)
     async with ingesting(clinic, path), running(bridge.run()):
         await eventually(lambda: bridge.connected)
