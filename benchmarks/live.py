@@ -27,10 +27,11 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
-from clinic import Clinic, cpu_s, family, resident_mb  # noqa: E402
 from servers import running_influx, running_mosquitto  # noqa: E402
+from ward import Ward, cpu_s, family, resident_mb  # noqa: E402
 
 from ingest.broker import BrokerSettings  # noqa: E402
+from ingest.sqlite import reading  # noqa: E402
 
 WARM_S = 25.0
 
@@ -80,19 +81,19 @@ async def measure(
     settings: BrokerSettings, watched: Watched, given: argparse.Namespace, *, ours: bool
 ) -> None:
     """Send for a while and print what it cost."""
-    clinic = Clinic(settings, given.wearers, given.message, given.warm + given.seconds + 5)
-    async with clinic:
-        await clinic.calibrate(wait=ours)
-        sending = asyncio.create_task(clinic.send())
+    ward = Ward(settings, given.wearers, given.message, given.warm + given.seconds + 5)
+    async with ward:
+        await ward.calibrate(wait=ours)
+        sending = asyncio.create_task(ward.send())
         await asyncio.sleep(given.warm)
         watched.begin()
         own, began = time.process_time(), time.monotonic()
-        clinic.late_s.clear()
+        ward.late_s.clear()
         await asyncio.sleep(given.seconds)
         spent, used = time.monotonic() - began, watched.used()
         used["generator"] = time.process_time() - own
         held = {name: resident_mb(family(pid)) for name, pid in watched.pids.items()}
-        late, open_ = np.array(clinic.late_s or [np.nan]), clinic.unconfirmed(given.message)
+        late, open_ = np.array(ward.late_s or [np.nan]), ward.unconfirmed(given.message)
         sending.cancel()
     for name, seconds in sorted(used.items()):
         memory = f", {held[name] / given.wearers * 1000:.0f} kB a wearer" if name in held else ""
@@ -100,9 +101,7 @@ async def measure(
     if ours:
         p50, p95, most = np.percentile(late, (50, 95, 100))
         print(f"  last sample to stored: median {p50:.2f} s, p95 {p95:.2f} s, most {most:.2f} s; ", end="")
-        print(
-            f"{open_} messages wait longer than one is long; at most {clinic.behind_s:.2f} s late in sending"
-        )
+        print(f"{open_} messages wait longer than one is long; at most {ward.behind_s:.2f} s late in sending")
 
 
 def run(given: argparse.Namespace) -> None:
@@ -138,11 +137,20 @@ def run(given: argparse.Namespace) -> None:
             flush=True,
         )
         asyncio.run(measure(broker.settings, watched, given, ours=not given.rival))
-        stored = (
-            sum(path.stat().st_size for path in (folder / "data").glob("*.db*")) if not given.rival else 0
-        )
-        if stored:
-            print(f"  {stored / 1e6:.0f} MB in {folder.name}'s databases")
+        show_stored(folder / "data")
+
+
+def show_stored(data: Path) -> None:
+    """Say what is on disk, so that nobody measures an ingest that concluded nothing."""
+    files = list(data.glob("*.db"))
+    for table in ("messages", "seconds", "episodes", "outbox") if files else ():
+        total = 0
+        for file in files:
+            with reading(file) as c:
+                total += c.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+        print(f"  {total} {table}", end=",")
+    if files:
+        print(f" {sum(path.stat().st_size for path in data.glob('*.db*')) / 1e6:.0f} MB on disk")
 
 
 def main() -> None:

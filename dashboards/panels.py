@@ -254,6 +254,7 @@ def _gateway(today: Today, now_us: int) -> str:
         "online": f"Gateway there since {since}.",
         "offline": "The gateway said goodbye; the recording has ended.",
         "lost": "The gateway is lost: check that its program runs and that it is in reach.",
+        "revoked": "The gateway is no longer admitted at the broker.",
     }
     return text + state.get(today.presence.state, f"Gateway: {today.presence.state}.")
 

@@ -18,7 +18,7 @@ import msgspec
 from ingest.broker import BrokerSettings, Outgoing
 from ingest.mqtt import Link
 from poise import notices
-from poise.errors import BrokerError, StoreError, WireError
+from poise.errors import BrokerError, BrokerRefusedError, StoreError, WireError
 from poise.notices import Command, Presence, Stored
 from poise.ports import Spool, Spooled
 from poise.topics import Leaf, Wearer, parse
@@ -53,9 +53,10 @@ class Pace:
 
 @dataclass(slots=True)
 class BridgeCounts:
-    """What a bridge has done; `sent` counts repetitions too."""
+    """What a bridge has done; `sent` counts repetitions too, `refused` what the broker did not take."""
 
     sent: int = 0
+    refused: int = 0
     confirmed: int = 0
     rewinds: int = 0
     stalls: int = 0
@@ -218,7 +219,12 @@ class Bridge:
         return True
 
     def _acknowledged(self, future: "asyncio.Future[None]") -> None:
-        if not future.cancelled() and future.exception() is None:
+        """Open the window; what the broker refused stays in the spool, and is asked with again."""
+        if future.cancelled():
+            return
+        error = future.exception()
+        self.counts.refused += isinstance(error, BrokerRefusedError)
+        if error is None or isinstance(error, BrokerRefusedError):
             self._unacked = max(0, self._unacked - 1)
             self._wake.set()
 
@@ -262,7 +268,7 @@ class Bridge:
                     leaf = parse(message.topic).leaf
                     if leaf is Leaf.STORED:
                         await self._hear(notices.decode(message.payload, Stored))
-                    elif leaf is Leaf.COMMAND:
+                    elif leaf is Leaf.COMMAND and not message.retain:  # a kept one is as old as it may be
                         self.commanded(notices.decode(message.payload, Command))
                 except WireError as exc:
                     log.warning("a confirmation or command cannot be read: %s", exc)

@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
-from ingest.broker import BrokerSettings, Outgoing
+from ingest.broker import BrokerSettings
+from ingest.commanding import outgoing
 from ingest.mqtt import Link
 from poise import notices
 from poise.errors import BrokerError, WireError
@@ -84,10 +85,11 @@ class MqttLiveFeed:
 
     def _ask(self, wearer: Wearer) -> None:
         """Ask the gateway to send each second; without a connection it is asked a little later."""
-        until_us = self._clock() + _LOOK_US
+        now_us = self._clock()
+        until_us = now_us + _LOOK_US
         command = Command(id=uuid.uuid4().hex, verb=Verb.WATCH, until_us=until_us, expires_us=until_us)
         try:
-            self._link.send(Outgoing(wearer.topic(Leaf.COMMAND), notices.encode(command), qos=0))
+            self._link.send(outgoing(wearer, command, now_us))
         except BrokerError:
             return
 

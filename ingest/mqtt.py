@@ -18,21 +18,28 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.broker import BrokerSettings, LinkCounts, Outgoing, Received
-from poise.errors import BrokerError, ConfigurationError
+from ingest import tls
+from ingest.broker import NOT_AUTHORISED, BrokerSettings, LinkCounts, Outgoing, Received
+from poise.errors import BrokerError, BrokerRefusedError, ConfigurationError
 
 log = logging.getLogger("poise.mqtt")
 _CONNECT_S: Final = 5.0
 _GOODBYE_S: Final = 2.0
 _FIRST_WAIT_S: Final = 0.25
 _LONGEST_WAIT_S: Final = 30.0
+_SOON_S: Final = 2.0
+_MOST_TOLD: Final = 100
 
 
 class Link:
     """One client of the broker: `async with Link(…) as link`, connected as often as it can be.
 
+    A broker that refuses this client for good ends it at the first connection, when somebody is there to read
+    why. Later on (a certificate that expired, a name that was revoked) it says so and tries again: a gateway
+    must not stop recording for that.
+
     Raises:
-        ConfigurationError: from `receive` and `publish`, if the broker refuses this client for good.
+        ConfigurationError: from `receive` and `publish`, if the broker refused this client at the beginning.
     """
 
     def __init__(
@@ -53,7 +60,10 @@ class Link:
         self._inbox: asyncio.Queue[Received | None] = asyncio.Queue()
         self._limit = limit
         self._up, self._down = asyncio.Event(), asyncio.Event()
-        self._acks: dict[int, asyncio.Future[None]] = {}
+        self._acks: dict[int, tuple[str, asyncio.Future[None]]] = {}
+        self._refused: set[str] = set()
+        self._been_up = False
+        self._ending = (0, "")
         self._client: paho.Client | None = None
         self._refusal: ConfigurationError | None = None
         self._task: asyncio.Task[None] | None = None
@@ -103,18 +113,21 @@ class Link:
         """Publish in the order of calls; the future is done with the broker's PUBACK (QoS 0: at once).
 
         Raises:
-            BrokerError: without a connection; through the future, if it ends before the PUBACK.
+            BrokerError: without a connection; through the future, if it ends before the PUBACK, or, as
+                `BrokerRefusedError`, if the broker does not take the message.
         """
         self._raise_refusal()
         if self._client is None or not self._up.is_set():
             raise BrokerError(f"no connection to the MQTT broker at {self.settings.place}")
-        info = self._client.publish(message.topic, message.payload, message.qos, message.retain)
+        info = self._client.publish(
+            message.topic, message.payload, message.qos, message.retain, self._how(message)
+        )
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise BrokerError(f"{message.topic} could not be published: {paho.error_string(info.rc)}")
         self.counts.published += 1
         acknowledged: asyncio.Future[None] = self._loop.create_future()
         if message.qos:
-            self._acks[info.mid] = acknowledged
+            self._acks[info.mid] = message.topic, acknowledged
         else:
             _settle(acknowledged, None)
         return acknowledged
@@ -140,24 +153,29 @@ class Link:
             raise self._refusal
 
     async def _keep_up(self) -> None:
-        wait_s, told = _FIRST_WAIT_S, False
+        wait_s, told = _FIRST_WAIT_S, ""
         while True:
+            began_s = self._loop.time()
             try:
                 await self._one_connection()
-            except ConfigurationError as exc:
-                self._refusal = exc
-                self._up.set()
-                self._inbox.put_nowait(None)
-                return
-            except BrokerError as exc:
-                if not told:
+            except (BrokerError, ConfigurationError) as exc:
+                if isinstance(exc, ConfigurationError) and not self._been_up:
+                    self._give_up(exc)
+                    return
+                if str(exc) != told:
                     log.warning("%s; trying again", exc)
-                told = True
+                told = str(exc)
             else:
-                wait_s, told = _FIRST_WAIT_S, False
-                log.warning("the connection to the MQTT broker at %s ended", self.settings.place)
+                soon = self._loop.time() - began_s < _SOON_S
+                wait_s, told = (wait_s if soon else _FIRST_WAIT_S), ""
+                log.warning("%s", self.settings.ended(*self._ending, soon=soon))
             await asyncio.sleep(wait_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads retries
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    def _give_up(self, refusal: ConfigurationError) -> None:
+        self._refusal = refusal
+        self._up.set()
+        self._inbox.put_nowait(None)
 
     async def _one_connection(self) -> None:
         """Connect, stay until the connection ends, and leave nothing of it behind."""
@@ -169,6 +187,7 @@ class Link:
         try:
             self._client = client
             await self._connect(client, ready)
+            self._been_up = True
             self._up.set()
             if self._on_connected is not None:
                 self._on_connected()
@@ -191,9 +210,9 @@ class Link:
             async with asyncio.timeout(_CONNECT_S):
                 await ready
         except ssl.SSLCertVerificationError as exc:
-            raise ConfigurationError(
-                f"the certificate of the MQTT broker at {settings.place} is not trusted; set its ca_file"
-            ) from exc
+            raise tls.untrusted(settings, exc) from exc
+        except ssl.SSLError as exc:
+            raise BrokerError(f"no TLS at {settings.place} ({exc.reason}); check the port") from exc
         except (OSError, ValueError) as exc:
             raise BrokerError(f"no MQTT broker answers at {settings.place} ({exc})") from exc
 
@@ -216,10 +235,7 @@ class Link:
         if name:
             client.username_pw_set(name, settings.password or None)
         if settings.tls:
-            try:
-                client.tls_set(ca_certs=None if settings.ca_file is None else str(settings.ca_file))
-            except OSError as exc:
-                raise ConfigurationError(f"the ca_file {settings.ca_file} cannot be read: {exc}") from exc
+            client.tls_set_context(tls.context(settings))
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, self._will.qos, self._will.retain)
         return client
@@ -228,6 +244,13 @@ class Link:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.ReceiveMaximum = self.settings.receive_maximum
         properties.SessionExpiryInterval = self.settings.session_expiry_s if self._persistent else 0
+        return properties
+
+    def _how(self, message: Outgoing) -> Properties | None:
+        if message.expires_s is None or self.settings.embedded:
+            return None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.MessageExpiryInterval = message.expires_s
         return properties
 
     def _attach(self, client: paho.Client, ready: "asyncio.Future[None]", connection: int) -> None:
@@ -248,7 +271,8 @@ class Link:
             outcome = None if refused is None else self.settings.refused(refused.value, str(refused))
             self._loop.call_soon_threadsafe(_settle, ready, outcome)
 
-        def on_disconnect(_c: object, _u: object, _f: object, _reason: object, _p: object) -> None:
+        def on_disconnect(_c: object, _u: object, _f: object, reason: ReasonCode, _p: object) -> None:
+            self._ending = reason.value, str(reason)
             gone = BrokerError(f"the MQTT broker at {self.settings.place} ended the connection")
             self._loop.call_soon_threadsafe(_settle, ready, gone)
             self._loop.call_soon_threadsafe(self._down.set)
@@ -273,18 +297,23 @@ class Link:
             self._inbox.put_nowait(received)
 
     def _acknowledged(self, mid: int, reason: ReasonCode) -> None:
-        error = BrokerError(f"the broker refused a message: {reason}") if reason.is_failure else None
-        future = self._acks.pop(mid, None)
-        if future is not None:
-            _settle(future, error)
+        topic, future = self._acks.pop(mid, ("", None))
+        if future is None:
+            return
+        if not reason.is_failure:
+            _settle(future, None)
+            return
+        refusal = f"the MQTT broker at {self.settings.place} does not take {topic} ({reason})"
+        if topic not in self._refused and len(self._refused) < _MOST_TOLD:
+            self._refused.add(topic)
+            mend = "; its name has no right to it" if reason.value == NOT_AUTHORISED else ""
+            log.error("%s%s", refusal, mend)
+        _fail(future, BrokerRefusedError(refusal))
 
     def _fail_acks(self) -> None:
         acks, self._acks = self._acks, {}
-        for future in acks.values():
-            _settle(future, BrokerError("the connection ended before the broker acknowledged"))
-            # Not everybody waits: the bridge sends again whatever is unconfirmed.
-            if not future.cancelled():
-                future.exception()
+        for _, future in acks.values():
+            _fail(future, BrokerError("the connection ended before the broker acknowledged"))
 
     async def _take_down(self, client: paho.Client) -> None:
         client.disconnect()
@@ -297,3 +326,10 @@ def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
         future.set_result(None)
     elif not future.done() and error is not None:
         future.set_exception(error)
+
+
+def _fail(future: "asyncio.Future[None]", error: Exception) -> None:
+    """Not everybody waits: the bridge sends again whatever is unconfirmed."""
+    _settle(future, error)
+    if not future.cancelled():
+        future.exception()

@@ -8,6 +8,7 @@ PoiseError
 ├── SensorError             a sensor or the Bluetooth adapter failed
 │   └── SensorGoneError          the link to a sensor ended
 ├── BrokerError             the MQTT broker refused, vanished or answered nonsense
+│   └── BrokerRefusedError       it took no notice of one message and goes on with the others
 ├── StoreError              a store could not read or write
 │   ├── StoreUnavailableError try again later (server down, disk full)
 │   └── StoreRejectedError    the store refuses this very data: trying again changes nothing
@@ -58,6 +59,10 @@ class SensorGoneError(SensorError):
 
 class BrokerError(PoiseError):
     """The MQTT broker refused, vanished or answered nonsense."""
+
+
+class BrokerRefusedError(BrokerError):
+    """The broker refused one message, and goes on with the others."""
 
 
 class StoreError(PoiseError):

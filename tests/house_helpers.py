@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 
 POISE = Path(sys.executable).with_name("poise")
+Typed = Callable[..., tuple[int, str, str]]
+"""A command run in this process; gives exit code and output."""
 SLOW_S = 60.0
 """How long a busy machine may take to start a program: two cores are shared by all tests."""
 

@@ -4,16 +4,16 @@ Each command loads what it needs when it is called: all rooms together take seco
 `poise --help` and the rest need not wait for.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from poise import __version__
-from poise.cli.running import WRONG, err, leave, out, run
+from poise.cli import clinic_commands
+from poise.cli.running import leave, out, run, say
 from poise.cli.settings import load
-from poise.errors import ConfigurationError, PoiseError
+from poise.errors import ConfigurationError
 
 app: Final = typer.Typer(
     help="Posture and load of the upper back after trigger point injections, from small worn motion sensors. "
@@ -25,6 +25,10 @@ app: Final = typer.Typer(
 
 sensors: Final = typer.Typer(help="Find sensors and say where each is worn.", no_args_is_help=True)
 app.add_typer(sensors, name="sensors")
+app.add_typer(clinic_commands.broker, name="broker")
+app.add_typer(clinic_commands.gateway, name="gateway")
+app.command("join")(clinic_commands.join)
+app.command("ask")(clinic_commands.ask)
 
 Data = Annotated[Path | None, typer.Option(help="Folder for the database, spools and calibrations.")]
 Patient = Annotated[str | None, typer.Option(help="The wearer's pseudonym, for example P-0142.")]
@@ -73,7 +77,7 @@ def init(
         configuration.begin_file(file)
         out.print(f"Written: {file}. Next: `poise sensors assign`.", soft_wrap=True)
 
-    leave(_say(begin))
+    leave(say(begin))
 
 
 @sensors.command()
@@ -138,15 +142,18 @@ def wear_(
     leave(run(wear.wear(settings, hci, _origin(simulated))))
 
 
-@app.command()
+@clinic_commands.gateway.callback()
 def gateway(
+    context: typer.Context,
     sensor: Worn = None,
     patient: Patient = None,
     data: Data = None,
     hci: Hci = "",
     simulated: Simulated = False,
 ) -> None:
-    """Do what `poise wear` does as a service, without showing it."""
+    """Do what `poise wear` does as a service, without showing it; or admit gateways at a clinic's broker."""
+    if context.invoked_subcommand:
+        return
     from poise.cli import services
 
     settings = load(patient=patient, data=data, sensors=_sensors(sensor))
@@ -158,7 +165,7 @@ def service_() -> None:
     """Print a systemd unit that keeps the gateway running."""
     from poise.cli import service
 
-    leave(_say(lambda: out.print(service.unit(), markup=False, soft_wrap=True, end="")))
+    leave(say(lambda: out.print(service.unit(), markup=False, soft_wrap=True, end="")))
 
 
 @app.command()
@@ -183,9 +190,14 @@ def pages(port: PagesPort = 8080, data: Data = None) -> None:
     leave(run(services.pages(load(data=data), port)))
 
 
-@app.command()
-def broker(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 1883) -> None:
-    """Run a small MQTT broker for trying out."""
+@clinic_commands.broker.callback()
+def broker(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 1883,
+) -> None:
+    """Run a small MQTT broker for trying out; or set up a clinic's."""
+    if context.invoked_subcommand:
+        return
     from poise.cli import services
 
     leave(run(services.broker(port)))
@@ -221,7 +233,7 @@ def simulate(
     """Write a recording of a simulated wearer, and the truth about it."""
     from poise.cli import data as recordings
 
-    leave(_say(lambda: recordings.simulate(file, script, seed, seconds, patient or "P-SIM")))
+    leave(say(lambda: recordings.simulate(file, script, seed, seconds, patient or "P-SIM")))
 
 
 @app.command()
@@ -269,15 +281,7 @@ def version() -> None:
 
 def main() -> None:
     """Run `poise`; a known error ends it with its sentence."""
-    leave(_say(lambda: app(standalone_mode=True)))
-
-
-def _say(work: Callable[[], int | None]) -> int:
-    try:
-        return work() or 0
-    except PoiseError as exc:
-        err.print(f"poise: {exc}", soft_wrap=True, markup=False)
-        return WRONG
+    leave(say(lambda: app(standalone_mode=True)))
 
 
 def _origin(simulated: bool) -> str:

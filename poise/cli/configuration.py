@@ -30,7 +30,7 @@ TEMPLATE: Final = """\
 # [sensors]
 # "D4:22:CD:00:00:01" = "head"
 
-# [broker]                      # MQTT; plain text only on this machine
+# [broker]                      # MQTT; plain text only on this machine, `poise join` writes a clinic's here
 # host = "127.0.0.1"
 # port = 1883
 
@@ -162,6 +162,49 @@ def write_sensors(file: Path, worn: Mapping[str, str]) -> None:
     except (OSError, UnicodeDecodeError, TOMLKitError) as exc:
         raise ConfigurationError(f"{file} cannot be changed: {exc}") from exc
     _write(file, changed)
+
+
+def with_enrolment(text: str, enrolment: Path, names: Mapping[str, str]) -> str:
+    """Return the text of a file that takes the broker from an enrolment, and all else as it was.
+
+    Args:
+        text: of the file.
+        enrolment: a file or folder, absolute.
+        names: top-level settings to write beside it: patient and site.
+    """
+    document = tomlkit.parse(text)
+    for name, value in names.items():
+        document[name] = value
+    table = tomlkit.table()
+    table["enrolment"] = str(enrolment)
+    document["broker"] = table  # what stood there would come before the enrolment
+    return tomlkit.dumps(document)
+
+
+def write_enrolment(file: Path, enrolment: Path, names: Mapping[str, str]) -> None:
+    """Write into the file that the broker is an enrolment's; a new file begins with the template.
+
+    Raises:
+        ConfigurationError: if the file cannot be read or written.
+    """
+    try:
+        text = file.read_text("utf-8") if file.exists() else TEMPLATE
+        changed = with_enrolment(text, enrolment, names)
+    except (OSError, UnicodeDecodeError, TOMLKitError) as exc:
+        raise ConfigurationError(f"{file} cannot be changed: {exc}") from exc
+    _write(file, changed)
+
+
+def written(file: Path, name: str) -> object:
+    """Return a top-level setting as the file has it, None where it has none.
+
+    Raises:
+        ConfigurationError: if the file cannot be read.
+    """
+    try:
+        return tomllib.loads(file.read_text("utf-8")).get(name) if file.exists() else None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigurationError(f"{file} cannot be read: {exc}") from exc
 
 
 def _write(file: Path, text: str) -> None:

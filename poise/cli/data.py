@@ -17,6 +17,7 @@ from device.spool import DiskSpool
 from device.wearer.wearer import Wearer as VirtualWearer
 from ingest.bridge import Bridge
 from ingest.broker import Received
+from ingest.mosquitto import accounts
 from ingest.mqtt import Link
 from poise import __version__, notices
 from poise.calibration import Calibration
@@ -67,9 +68,8 @@ async def record(file: Path, settings: Settings) -> int:
     wearer = settings.wearer
     topics = [wearer.topic(Leaf.SAMPLES), wearer.topic(Leaf.CALIBRATION), wearer.topic(Leaf.SENSOR) + "/+"]
     header = RecordingHeader(wearer.patient, wearer.site, "worn", settings.zone, made=now_text())
-    link = Link(
-        settings.broker.settings(), f"poise-record-{parts.now_us()}", subscriptions=dict.fromkeys(topics, 1)
-    )
+    broker = settings.broker.settings(accounts.RECORD)
+    link = Link(broker, f"poise-record-{parts.now_us()}", subscriptions=dict.fromkeys(topics, 1))
     seen: set[Hashable] = set()
     with RecordingWriter(file, header) as writer:
         out.print(f"Recording {wearer.patient} into {file} (Ctrl-C ends it).")
@@ -124,7 +124,8 @@ async def play(file: Path, speed: float, settings: Settings, *, as_if_now: bool,
         program=f"poise {__version__}",
     )
     with parts.spooling(settings.data, "replay", wearer) as spool:
-        bridge = Bridge(settings.broker.settings(), wearer, spool, presence)
+        broker = settings.broker.settings(accounts.gateway_name(wearer))
+        bridge = Bridge(broker, wearer, spool, presence)
         async with during(bridge.run()):
             with _Bar("replayed", None) as bar:
                 said = replay(

@@ -1,6 +1,7 @@
 """`poise doctor`: what is there, what is missing, and the sentence that mends it."""
 
 import asyncio
+import contextlib
 import difflib
 import logging
 import shutil
@@ -14,14 +15,16 @@ from rich.markup import escape
 
 from device.finding import adapter_trouble
 from ingest.influx import InfluxServer
+from ingest.mosquitto import accounts
 from ingest.mqtt import Link
 from ingest.shards import count_in, shards
 from poise import __version__
 from poise.cli import parts
+from poise.cli.alone import alone
 from poise.cli.configuration import file_in_force
 from poise.cli.running import FAILED, OK, out
 from poise.cli.settings import Settings
-from poise.errors import PoiseError
+from poise.errors import ConfigurationError, PoiseError
 from poise.skeleton import Segment
 
 
@@ -75,11 +78,19 @@ async def _adapter() -> Finding:
 
 
 async def _broker(settings: Settings) -> Finding:
-    broker = settings.broker.settings()
     logging.getLogger("poise.mqtt").setLevel(logging.ERROR)  # the finding says it
+    try:
+        broker = settings.broker.settings(_name(settings))
+    except PoiseError as exc:
+        return Finding("MQTT broker", "not asked", str(exc))
+    # A clinic's broker takes a name for one client: to try it now would throw out whoever has it.
+    if _at_work(settings, broker.username):
+        return Finding("MQTT broker", f"{broker.place}: not asked, a program that runs here uses its name")
     try:
         async with asyncio.timeout(3), Link(broker, "poise-doctor") as link:
             await link.until_connected()
+    except ConfigurationError as exc:
+        return Finding("MQTT broker", "refuses this program", str(exc))
     except (TimeoutError, PoiseError) as exc:
         there = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
         install = "apt install mosquitto" if sys.platform == "linux" else "install Mosquitto"
@@ -88,6 +99,24 @@ async def _broker(settings: Settings) -> Finding:
         mend = f"{known}, or `poise broker` for trying out, or set the address: POISE_BROKER__HOST, …__PORT"
         return Finding("MQTT broker", f"{broker.place}: {why}", mend)
     return Finding("MQTT broker", f"answers at {broker.place}")
+
+
+def _name(settings: Settings) -> str:
+    """Return the name to try; the pages' connection may be interrupted, ingest's would lose what waits."""
+    return accounts.PAGES if not settings.sensors else accounts.gateway_name(settings.wearer)
+
+
+def _at_work(settings: Settings, name: str) -> bool:
+    """Return whether the gateway or the ingest of this name holds its lock here."""
+    if name in ("", accounts.PAGES):
+        return False
+    held = "poise.lock" if name == accounts.INGEST else f"spool-{settings.site}-{settings.patient}.lock"
+    lock = settings.data / held
+    try:
+        with alone(lock, "program") if lock.exists() else contextlib.nullcontext():
+            return False
+    except ConfigurationError:
+        return True
 
 
 def _folder(data: Path) -> Finding:

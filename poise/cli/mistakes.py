@@ -26,6 +26,8 @@ _MENDS: Final = (
     ),
     ("Expected newline", "write one setting a line"),
 )
+_SECRETS: Final = frozenset(("password", "token"))
+"""What is never shown, not even where it is wrong."""
 _OPEN: Final = "a quote or a bracket is not closed"
 _KINDS: Final = (
     ("int_", "write a whole number (integer) without quotes"),
@@ -91,16 +93,17 @@ def _spot(names: Sequence[str], file: Path) -> Spot | None:
 
 def _sentence(error: Mapping[str, Any], names: Sequence[str], model: type[BaseModel]) -> str:
     kind, context = str(error["type"]), error.get("ctx", {})
+    given = "" if _SECRETS.intersection(names) else f", not {error['input']!r}"
     if kind == "extra_forbidden":
         return f"there is no such setting{_meant(names, model)}"
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
-        return f"write {context['expected']}, not {error['input']!r}"
+        return f"write {context['expected']}{given}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return f"it is a section: write [{names[0]}] on a line of its own and its settings below it"
     said = next((mend for prefix, mend in _KINDS if kind.startswith(prefix)), "")
-    return f"{said or str(error['msg'])}, not {error['input']!r}"
+    return f"{said or str(error['msg'])}{given}"
 
 
 def _meant(names: Sequence[str], model: type[BaseModel]) -> str:

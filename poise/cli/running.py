@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -73,6 +73,15 @@ async def during(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[
             yield task
         finally:
             task.cancel()
+
+
+def say(work: Callable[[], int | None]) -> int:
+    """Do what needs no loop; a known error becomes one sentence. Return the exit code."""
+    try:
+        return work() or OK
+    except PoiseError as exc:
+        err.print(f"poise: {exc}", soft_wrap=True, markup=False)
+        return WRONG
 
 
 def leave(code: int) -> None:

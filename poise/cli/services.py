@@ -9,6 +9,7 @@ from device.ble import Backend
 from device.wearer.body import DEFAULT_SEGMENTS
 from device.wearer.wearer import Wearer as VirtualWearer
 from ingest.embedded import EmbeddedBroker
+from ingest.mosquitto import accounts
 from ingest.readers import open_reader
 from ingest.shards import Shard, shard_named, shards_for
 from ingest.store import ResultStore, SqliteResults
@@ -42,10 +43,11 @@ async def ingest(settings: Settings, workers: int | None, part: str) -> int:
 
 
 async def _work(settings: Settings, shard: Shard) -> int:
-    async with parts.ingesting(settings, settings.broker.settings(), shard) as (worker, _):
+    broker = settings.broker.settings(accounts.worker_name(*shard))
+    async with parts.ingesting(settings, broker, shard) as (worker, _):
         await worker.until_connected()
         if shard.of == 1:
-            out.print(f"Ingest stores into {shard.file(settings.data)}, broker {settings.broker.host}.")
+            out.print(f"Ingest stores into {shard.file(settings.data)}, broker {broker.place}.")
         await asyncio.sleep(FOREVER)
     return OK
 
@@ -53,7 +55,7 @@ async def _work(settings: Settings, shard: Shard) -> int:
 async def pages(settings: Settings, port: int) -> int:
     """Serve the pages on this machine."""
     reader = open_reader(settings.data, lambda path: _results(settings, path))
-    async with parts.paging(reader, settings.broker.settings(), port) as address:
+    async with parts.paging(reader, settings.broker.settings(accounts.PAGES), port) as address:
         out.print(f"Pages at {address}")
         await asyncio.sleep(FOREVER)
     return OK
@@ -78,7 +80,7 @@ async def _wear(settings: Settings, backend: Backend | None, origin: str) -> int
     async with parts.wearing(
         settings.wearer,
         settings.sensors,
-        settings.broker.settings(),
+        settings.broker.settings(accounts.gateway_name(settings.wearer)),
         settings.data,
         backend=backend,
         origin=origin,

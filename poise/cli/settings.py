@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,8 +23,9 @@ from pydantic_settings import (
 from analytics.cues.cue import CueMode
 from analytics.cues.plan import DEFAULT_CUE_PLAN, CuePlan
 from ingest.broker import BrokerSettings
+from ingest.enrolment import enrolment_in, only_ours, read_enrolment, read_secret
 from poise.cli import mistakes
-from poise.cli.configuration import CONFIG, file_in_force
+from poise.cli.configuration import CONFIG, file_in_force, spot_of
 from poise.errors import ConfigurationError, WireError
 from poise.skeleton import place
 from poise.topics import Wearer, valid_name
@@ -38,19 +39,56 @@ class _Part(BaseModel):
 
 
 class BrokerPart(_Part):
-    """Where the MQTT broker is."""
+    """Where the MQTT broker is, and who this program is there.
+
+    Attributes:
+        password_file: holds the password and nothing else; only its owner may read it.
+        enrolment: what `poise broker init` and `poise gateway enrol` write: a file, or a folder with one for
+            each name. It stands for all the others, of which those that are set all the same come before it.
+        plain_text: speak to another machine without TLS all the same.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=1883, ge=1, le=65535)
     embedded: bool = False
     username: str = ""
-    password: str = ""
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = None
     tls: bool = False
     ca_file: Path | None = None
+    enrolment: Path | None = None
+    plain_text: bool = False
 
-    def settings(self) -> BrokerSettings:
-        """Return them as ingest wants them."""
-        return BrokerSettings(**self.model_dump())
+    def settings(self, name: str = "") -> BrokerSettings:
+        """Return them as ingest wants them; `name` is who wants to be let in, where there is a choice.
+
+        Raises:
+            ConfigurationError: if a secret cannot be read or others may read it, or another machine would be
+                spoken to in plain text.
+        """
+        wanted = {} if self.enrolment is None else _enrolled(self.enrolment, name)
+        wanted |= self.model_dump(include=self.model_fields_set - {"password", "password_file", "enrolment"})
+        if self.ca_file is not None:
+            wanted["authority"] = ""
+        if self.password.get_secret_value():
+            wanted["password"] = self.password.get_secret_value()
+        elif self.password_file is not None:
+            wanted["password"] = read_secret(self.password_file).decode(errors="replace").strip()
+        return BrokerSettings(**wanted)
+
+
+def _enrolled(where: Path, name: str) -> dict[str, Any]:
+    file = enrolment_in(where, name) if where.is_dir() else where
+    if not file.exists():
+        raise ConfigurationError(
+            f"there is no enrolment {file}: `poise join` sets [broker] enrolment, to a file of `poise "
+            "gateway enrol` or to the folder of enrolments that `poise broker init` names"
+        )
+    known = read_enrolment(file)
+    return {
+        "host": known.host, "port": known.port, "tls": True, "authority": known.authority,
+        "username": known.username, "password": known.password,
+    }  # fmt: skip
 
 
 class StorePart(_Part):
@@ -196,7 +234,9 @@ def load(**given: Any) -> Settings:
             f"{CONFIG} names {file}, which is no file: write it with `poise init`, or unset {CONFIG}"
         )
     try:
-        return Settings(**chosen)
+        settings = Settings(**chosen)
+        if settings.broker.password.get_secret_value() and _is_in(file, "broker", "password"):
+            only_ours(file)
     except ValidationError as exc:
         raise ConfigurationError(mistakes.of_setting(exc.errors()[0], Settings, file, list(chosen))) from exc
     except tomllib.TOMLDecodeError as exc:
@@ -205,6 +245,11 @@ def load(**given: Any) -> Settings:
         raise ConfigurationError(mistakes.of_encoding(file, exc)) from exc
     except (OSError, SettingsError) as exc:
         raise ConfigurationError(f"the settings cannot be read: {exc} (in {file} or POISE_…)") from exc
+    return settings
+
+
+def _is_in(file: Path, *names: str) -> bool:
+    return file.is_file() and spot_of(file.read_text("utf-8"), names) is not None
 
 
 def local_zone() -> str:

@@ -3,6 +3,8 @@
 What takes its time is begun in the background with the first test of this folder, and looked at in the end.
 """
 
+import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
@@ -11,10 +13,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from house_helpers import Program, Programs
+from house_helpers import Program, Programs, Typed
 from house_night import Night, through_the_night
 from house_shop import Shop, a_day_in_the_shop
 from servers import running_mosquitto
+
+from poise.cli.app import main
 
 HEADLESS, KILLS, REPLAY = "test_headless.py", "test_kills.py", "test_replay.py"
 T = TypeVar("T")
@@ -26,6 +30,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def asked_for(request: pytest.FixtureRequest, file: str) -> bool:
     return any(item.path.name == file for item in request.session.items)
+
+
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Run a command as the console script does, in an empty folder; return exit code and output."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POISE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("COLUMNS", "250")
+    # `main` sets logging up; what it adds must not outlive the test.
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["poise", *(str(word) for word in words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
 
 
 @pytest.fixture

@@ -1,42 +1,18 @@
 """What can go wrong on a person's machine ends in one sentence that says what to do, and a code but 0."""
 
-import logging
 import signal
 import socket
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from house_helpers import Program, Programs
+from house_helpers import Program, Programs, Typed
 from servers import free_port
 
 from device.recording import RecordingHeader, RecordingWriter
 from poise.cli.alone import alone
-from poise.cli.app import main
 
 ONE_SENSOR = ["--sensor", "D4:22:CD:00:00:01=head"]
-Typed = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    """Run a command as the console script does, in an empty folder; return exit code and output."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("POISE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("COLUMNS", "250")
-    # `main` sets logging up; what it adds must not outlive the test.
-    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["poise", *(str(word) for word in words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from device.calibrating import LONGEST_BOW_US, LONGEST_NOD_US, SETTLE_US, STILL_US, Step
 from device.tally import Tally
+from ingest.mosquitto.accounts import gateway_name
 from poise.calibration import Calibration, Verdict
 from poise.cli import parts, radio
 from poise.cli.parts import Wearing, now_us
@@ -45,7 +46,7 @@ async def _worn(settings: Settings, transport: str, origin: str, drain_s: float)
     async with (
         radio.bluetooth(transport) as backend,
         parts.wearing(
-            worn.wearer, worn.sensors, worn.broker.settings(), worn.data,
+            worn.wearer, worn.sensors, worn.broker.settings(gateway_name(worn.wearer)), worn.data,
             backend=backend, origin=origin, told=_say, drain_s=drain_s,
             message_s=worn.gateway.message_s,
         ) as wearing,
