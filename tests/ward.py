@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Self
 
 from device.growing import grown
+from device.spool import DiskSpool
 from device.wearer.wearer import Wearer as Simulated
+from ingest.bridge import Bridge
 from ingest.broker import BrokerSettings, Outgoing
 from ingest.mqtt import Link
 from poise import notices
 from poise.errors import BrokerError
-from poise.notices import CalibrationNotice, Stored
+from poise.notices import CalibrationNotice, Presence, Stored
 from poise.samples import SampleMessage
 from poise.topics import Leaf, Wearer, everyone, parse
 from poise.wire import encode_samples
@@ -23,6 +25,31 @@ SENSORS = ("head", "c7", "t4", "lumbar")
 SESSION = "clinic"
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _LEAD_S = 3.0
+
+
+class Samples:
+    """The payloads of forty simulated wearers at different moments, made when they are due."""
+
+    def __init__(self, message_s: int, seconds: float) -> None:
+        self.message_s = message_s
+        simulated = Simulated("desk", seed=1, segments=SENSORS, rate_hz=50.0)
+        length = 6.0 * GROUPS + seconds + 2 * message_s
+        self._seconds = list(simulated.to_messages(0, SESSION, stop_s=length))
+        self.calibration = notices.encode(
+            CalibrationNotice(calibration=simulated.true_calibration(1_000_000))
+        )
+
+    def message(self, group: int, number: int, first_us: int) -> SampleMessage:
+        """Return a group's message: its own stretch of the simulated wearer, at another time."""
+        start = group * 6 + number * self.message_s
+        shift_us = first_us - start * 1_000_000
+        pieces = [_at(second, shift_us) for second in self._seconds[start:][: self.message_s]]
+        whole = pieces[0]
+        for piece in pieces[1:]:
+            joined = grown(whole, piece, 60_000_000)
+            assert joined is not None
+            whole = joined
+        return replace(whole, sequence=number)
 
 
 class Ward:
@@ -42,10 +69,7 @@ class Ward:
         self._sent: dict[tuple[Wearer, int], float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._start_us = 0
-        simulated = Simulated("desk", seed=1, segments=SENSORS, rate_hz=50.0)
-        length = 6.0 * GROUPS + message_s * (self._count + 1)
-        self._seconds = list(simulated.to_messages(0, SESSION, stop_s=length))
-        self._true_calibration = simulated.true_calibration
+        self._samples = Samples(message_s, message_s * self._count)
 
     async def __aenter__(self) -> Self:
         await self._link.__aenter__()
@@ -63,9 +87,10 @@ class Ward:
         """Give every wearer a calibration, and ingest the time to subscribe before."""
         if wait:
             await asyncio.sleep(6.0)
-        made = notices.encode(CalibrationNotice(calibration=self._true_calibration(1_000_000)))
         for wearer in self._wearers:
-            await self._link.send(Outgoing(wearer.topic(Leaf.CALIBRATION), made, 1, retain=True))
+            await self._link.send(
+                Outgoing(wearer.topic(Leaf.CALIBRATION), self._samples.calibration, 1, retain=True)
+            )
 
     async def send(self) -> None:
         """Send each wearer's messages when their last sample is due, spread over a message's length."""
@@ -89,17 +114,7 @@ class Ward:
         return sum(time.time() - due_s > older_s for due_s in self._sent.values())
 
     def _payload(self, group: int, number: int, first_us: int) -> bytes:
-        """Return a group's message: its own stretch of the simulated wearer, at another time."""
-        start = group * 6 + number * self._message_s
-        pieces = [
-            _at(second, first_us - start * 1_000_000) for second in self._seconds[start:][: self._message_s]
-        ]
-        whole = pieces[0]
-        for piece in pieces[1:]:
-            joined = grown(whole, piece, 60_000_000)
-            assert joined is not None
-            whole = joined
-        return encode_samples(replace(whole, sequence=number))
+        return encode_samples(self._samples.message(group, number, first_us))
 
     async def _hear(self) -> None:
         while True:
@@ -113,6 +128,69 @@ class Ward:
                         break
                     self.late_s.append(now_s - due_s)
                 self._link.acknowledge(message)
+
+
+class SpoolWard:
+    """`async with SpoolWard(…) as ward`: wearers with a spool and a bridge each, as gateways have them.
+
+    Attributes:
+        wearers: all; each fortieth has the same samples.
+        calibration: everybody's.
+        sent: by group, the payloads so far.
+    """
+
+    def __init__(self, settings: BrokerSettings, wearers: int, message_s: int, folder: Path) -> None:
+        self.wearers = [Wearer(f"W-{i:05d}") for i in range(wearers)]
+        self.sent: dict[int, list[bytes]] = {group: [] for group in range(GROUPS)}
+        self._settings, self._samples = settings, Samples(message_s, 600)
+        self.calibration = self._samples.calibration
+        (folder / "spools").mkdir()
+        self._spools = [DiskSpool(folder / "spools" / f"{w.patient}.db") for w in self.wearers]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        presence = Presence(
+            state="online", gateway="g", session=SESSION, since_us=0, origin="simulated", program=""
+        )
+        for wearer, spool in zip(self.wearers, self._spools, strict=True):
+            self._tasks.append(asyncio.create_task(Bridge(self._settings, wearer, spool, presence).run()))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for spool in self._spools:
+            spool.close()
+
+    async def calibrated(self) -> None:
+        """Give everybody a calibration, in time for the first sample."""
+        async with Link(self._settings, "calibrations") as link:
+            await link.until_connected()
+            for wearer in self.wearers:
+                topic = wearer.topic(Leaf.CALIBRATION)
+                await link.publish(Outgoing(topic, self.calibration, 1, retain=True))
+        await asyncio.sleep(15.0)
+
+    async def send(self, seconds: float) -> None:
+        """Spool everybody's messages when they are due."""
+        start_s = time.time() + self._samples.message_s
+        for number in range(int(seconds // self._samples.message_s)):
+            for group in range(min(GROUPS, len(self.wearers))):
+                due_s = start_s + (number + group / GROUPS) * self._samples.message_s
+                await asyncio.sleep(max(0.0, due_s - time.time()))
+                first_us = round((due_s - self._samples.message_s) * 1e6)
+                message = self._samples.message(group, number, first_us)
+                self.sent[group].append(encode_samples(message))
+                await asyncio.to_thread(self._put, group, message)
+
+    async def waiting(self) -> int:
+        """Return how many messages are not confirmed."""
+        return await asyncio.to_thread(lambda: sum(spool.depth() for spool in self._spools))
+
+    def _put(self, group: int, message: SampleMessage) -> None:
+        for spool in self._spools[group::GROUPS]:
+            spool.put(message)
 
 
 def _at(message: SampleMessage, shift_us: int) -> SampleMessage:
