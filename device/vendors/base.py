@@ -190,6 +190,26 @@ class Keeping(Protocol):
         ...
 
 
+@runtime_checkable
+class Recorder(Protocol):
+    """A `Peripheral` that records into its own memory when told to, and gives recordings out when asked.
+
+    Attributes:
+        recording: it does so now.
+    """
+
+    @property
+    def recording(self) -> bool: ...  # noqa: D102 - documented above
+
+    def record(self, samples: Samples) -> int:
+        """Measure while `recording`; return how many of the samples found room, the first ones."""
+        ...
+
+    def exported(self) -> Sequence[Notification]:
+        """Return what it sends next of a recording that it was asked for."""
+        ...
+
+
 class Vendor(Protocol):
     """One maker's sensor, in the mode that Poise runs it in.
 
