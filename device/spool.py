@@ -6,22 +6,35 @@ the process and of the machine's power.
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Final
 
+from device.spooled import given_up, in_hole, newest, with_floor
 from device.track import LastSample, Marks
 from poise.errors import ConfigurationError, StoreError, StoreUnavailableError
 from poise.notices import Stored
 from poise.ports import Spooled
-from poise.samples import Gap, ImuBatch, SampleMessage
+from poise.samples import Gap, SampleMessage
 from poise.wire import decode_samples, encode_samples
 
+Connection = sqlite3.Connection
 MAX_BYTES: Final = 2 * 1024**3
 """Six sensors at 60 Hz make about 4.5 kB a second: five days."""
-_VERSION: Final = 3
+_VERSION: Final = 4
+_RECALL: Final = """
+CREATE TABLE recording (
+    sensor TEXT NOT NULL, start_s INTEGER NOT NULL, segment TEXT NOT NULL, calibration TEXT NOT NULL,
+    begun_us INTEGER NOT NULL, before_tick INTEGER, before_us INTEGER, after_tick INTEGER, after_us INTEGER,
+    state TEXT NOT NULL, packets INTEGER NOT NULL DEFAULT 0, spooled INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (sensor, start_s));
+CREATE TABLE stretch (
+    sensor TEXT NOT NULL, opened_us INTEGER NOT NULL, from_tick INTEGER, from_us INTEGER,
+    to_tick INTEGER, to_us INTEGER);
+"""
+"""Recordings on the sensors, and the stretches of time that they are to fill; see `device.recall.book`."""
 _SCHEMA: Final = """
 CREATE TABLE message (
     row INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -39,10 +52,10 @@ _MIGRATIONS: Final = {
     1: "ALTER TABLE owed ADD COLUMN spread INTEGER NOT NULL DEFAULT 0;",
     2: "ALTER TABLE sensor ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
     " ALTER TABLE sensor ADD COLUMN host_us INTEGER NOT NULL DEFAULT 0;",
+    3: _RECALL,
 }
 """By the version that they start from."""
 _MINUTE_US: Final = 60_000_000
-SPOOL_FULL: Final = "spool full"
 
 
 class DiskSpool:
@@ -89,48 +102,71 @@ class DiskSpool:
         Raises:
             StoreUnavailableError: if the disk refuses, for example because it is full.
         """
-        with self._transaction() as db:
-            owed = [_gap(row) for row in db.execute("SELECT * FROM owed")]
-            db.execute("DELETE FROM owed")
-            session = message.session
-            db.execute("INSERT OR IGNORE INTO session VALUES (?, 0, 0)", (session,))
-            sequence, floor = db.execute(
-                "SELECT next, floor FROM session WHERE session = ?", (session,)
-            ).fetchone()
-            gaps = (*owed, *message.gaps)
-            payload = encode_samples(replace(message, sequence=sequence, floor=floor, gaps=gaps))
-            db.execute(
-                "INSERT INTO message (session, sequence, floor, payload) VALUES (?, ?, ?, ?)",
-                (session, sequence, floor, payload),
-            )
-            db.execute("UPDATE session SET next = next + 1 WHERE session = ?", (session,))
+        rows = [(int(b.t_us[0]), b.first_tick, b.sensor) for b in message.batches]
+        with self.transaction() as db:
+            sequence = self._insert(db, message)
             db.executemany(
-                "INSERT OR REPLACE INTO sensor VALUES (?, ?, ?, ?, ?)", _newest(message.batches, marks)
+                "INSERT OR REPLACE INTO sensor VALUES (?, ?, ?, ?, ?)", newest(message.batches, marks)
             )
-            self._make_room(db, len(payload))
+            db.executemany(
+                "UPDATE stretch SET to_us = ?, to_tick = ? WHERE sensor = ? AND to_us IS NULL", rows
+            )
+        return sequence
+
+    def put_kept(self, message: SampleMessage, also: Callable[[Connection], None]) -> int:
+        """Keep a message of what sensors had in their memories, which is no sensor's newest.
+
+        Args:
+            message: the message.
+            also: what else becomes true at the same moment.
+
+        Raises:
+            StoreUnavailableError: as `put` does.
+        """
+        with self.transaction() as db:
+            sequence = self._insert(db, message)
+            also(db)
+        return sequence
+
+    def _insert(self, db: Connection, message: SampleMessage) -> int:
+        owed = [_gap(row) for row in db.execute("SELECT * FROM owed")]
+        db.execute("DELETE FROM owed")
+        session = message.session
+        db.execute("INSERT OR IGNORE INTO session VALUES (?, 0, 0)", (session,))
+        sequence, floor = db.execute(
+            "SELECT next, floor FROM session WHERE session = ?", (session,)
+        ).fetchone()
+        gaps = (*owed, *message.gaps)
+        payload = encode_samples(replace(message, sequence=sequence, floor=floor, gaps=gaps))
+        db.execute(
+            "INSERT INTO message (session, sequence, floor, payload) VALUES (?, ?, ?, ?)",
+            (session, sequence, floor, payload),
+        )
+        db.execute("UPDATE session SET next = next + 1 WHERE session = ?", (session,))
+        self._make_room(db, len(payload))
         return int(sequence)
 
     def after(self, row: int, limit: int) -> Sequence[Spooled]:
         """See `poise.ports.Spool`: oldest first, so that what an earlier session left drains first."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             rows = db.execute(
                 "SELECT m.row, m.session, m.sequence, m.payload, m.floor, s.floor FROM message m"
                 " JOIN session s USING (session) WHERE m.row > ? ORDER BY m.row LIMIT ?",
                 (row, limit),
             ).fetchall()
         return [
-            Spooled(number, session, sequence, payload if written == floor else _with_floor(payload, floor))
+            Spooled(number, session, sequence, payload if written == floor else with_floor(payload, floor))
             for number, session, sequence, payload, written, floor in rows
         ]
 
     def confirm(self, stored: Stored) -> int:
         """See `poise.ports.Spool`."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             rows = db.execute(
                 "SELECT row, sequence, length(payload) FROM message WHERE session = ? AND sequence <= ?",
                 (stored.session, max(stored.through, stored.highest)),
             ).fetchall()
-            done = [(row, size) for row, n, size in rows if n <= stored.through or not _in_hole(n, stored)]
+            done = [(row, size) for row, n, size in rows if n <= stored.through or not in_hole(n, stored)]
             db.executemany("DELETE FROM message WHERE row = ?", [(row,) for row, _ in done])
             self._bytes -= sum(size for _, size in done)
         return len(done)
@@ -146,7 +182,7 @@ class DiskSpool:
         Args:
             boot: names the stretch over which the host's monotonic clock counts on, "" if unknown.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             return {
                 sensor: LastSample(tick, t_us, host_us if boot and boot == then else None)
                 for sensor, tick, t_us, then, host_us in db.execute("SELECT * FROM sensor")
@@ -154,7 +190,7 @@ class DiskSpool:
 
     def owe(self, gaps: Iterable[Gap]) -> None:
         """Report these gaps with the next message that is put."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             _owe(db, gaps)
 
     def close(self) -> None:
@@ -177,14 +213,14 @@ class DiskSpool:
         if version > _VERSION:
             raise ConfigurationError(f"The spool {path} was made by a newer Poise. Update this one.")
         if version == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+            self._db.executescript(f"BEGIN; {_SCHEMA} {_RECALL} PRAGMA user_version = {_VERSION}; COMMIT;")
         for made_by in range(version or _VERSION, _VERSION):
             steps = f"{_MIGRATIONS[made_by]} PRAGMA user_version = {made_by + 1};"
             self._db.executescript(f"BEGIN; {steps} COMMIT;")
         # Opening succeeds on a read-only disk; only writing shows it.
         self._db.executescript("BEGIN IMMEDIATE; DELETE FROM owed WHERE 0; COMMIT;")
 
-    def _make_room(self, db: sqlite3.Connection, added: int) -> None:
+    def _make_room(self, db: Connection, added: int) -> None:
         """Give up the oldest whole minutes: few long gaps say more than many short ones."""
         size, minute = self._bytes + added, None
         newest = db.execute("SELECT max(row) FROM message").fetchone()[0]
@@ -197,7 +233,7 @@ class DiskSpool:
                 break
             db.execute("DELETE FROM message WHERE row = ?", (row,))
             db.execute("UPDATE session SET floor = ? WHERE session = ?", (sequence + 1, session))
-            _owe(db, _given_up(message))
+            _owe(db, given_up(message))
             size, minute = size - len(payload), mine
             self.dropped += 1
         self._bytes = size
@@ -206,7 +242,12 @@ class DiskSpool:
         return int(self._db.execute(sql).fetchone()[0])
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[Connection]:
+        """Let the block do all of what it does, or nothing.
+
+        Raises:
+            StoreUnavailableError: if the disk refuses.
+        """
         with self._lock:
             before = (self._bytes, self.dropped)
             try:
@@ -227,7 +268,7 @@ def _refused(exc: sqlite3.Error) -> StoreError:
     )
 
 
-def _roll_back(db: sqlite3.Connection) -> None:
+def _roll_back(db: Connection) -> None:
     try:
         if db.in_transaction:
             db.execute("ROLLBACK")
@@ -235,37 +276,12 @@ def _roll_back(db: sqlite3.Connection) -> None:
         return
 
 
-def _newest(batches: Iterable[ImuBatch], marks: Marks | None) -> list[tuple[str, int, int, str, int]]:
-    """Return a row for each batch's last sample; a later batch of a sensor replaces it."""
-    rows = []
-    for batch in batches:
-        tick, t_us = batch.part(len(batch) - 1, len(batch)).first_tick, int(batch.t_us[-1])
-        known = marks is not None and batch.sensor in marks.utc_less_host_us
-        boot = marks.boot if marks is not None and known else ""
-        host_us = t_us - marks.utc_less_host_us[batch.sensor] if marks is not None and known else 0
-        rows.append((batch.sensor, tick, t_us, boot, host_us))
-    return rows
-
-
-def _in_hole(sequence: int, stored: Stored) -> bool:
-    return any(first <= sequence <= last for first, last in stored.holes)
-
-
 def _gap(row: tuple[str, str, int, int, int, int, str, int]) -> Gap:
     sensor, segment, from_us, to_us, count, estimated, reason, spread = row
     return Gap(sensor, segment, from_us, to_us, count, bool(estimated), reason, spread)
 
 
-def _given_up(message: SampleMessage) -> list[Gap]:
-    """What is missing once a whole message is dropped: its samples, and the gaps it would have reported."""
-    return [
-        *(Gap(b.sensor, b.segment, int(b.t_us[0]), int(b.t_us[-1]), len(b), reason=SPOOL_FULL)
-          for b in message.batches),
-        *message.gaps,
-    ]  # fmt: skip
-
-
-def _owe(db: sqlite3.Connection, gaps: Iterable[Gap]) -> None:
+def _owe(db: Connection, gaps: Iterable[Gap]) -> None:
     for gap in gaps:
         grown = db.execute(
             "UPDATE owed SET from_us = min(from_us, ?), to_us = max(to_us, ?), count = count + ?,"
@@ -278,8 +294,3 @@ def _owe(db: sqlite3.Connection, gaps: Iterable[Gap]) -> None:
 
 def _told_apart(gap: Gap) -> tuple[str, str, str, bool]:
     return gap.sensor, gap.segment, gap.reason, gap.estimated
-
-
-def _with_floor(payload: bytes, floor: int) -> bytes:
-    """A message written before older ones were given up says so when it is sent at last."""
-    return encode_samples(replace(decode_samples(payload), floor=floor))

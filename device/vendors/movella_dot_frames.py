@@ -81,7 +81,12 @@ def decode(notifications: Sequence[bytes]) -> Samples:
     for raw in notifications:
         if len(raw) != SAMPLE_BYTES:
             raise DecodeError(f"a DOT sample has {SAMPLE_BYTES} bytes, not {len(raw)}")
-    rows = np.frombuffer(b"".join(notifications), _LAYOUT)
+    return decode_rows(b"".join(notifications))
+
+
+def decode_rows(raw: bytes) -> Samples:
+    """Return the samples whose 28 bytes follow each other."""
+    rows = np.frombuffer(raw, _LAYOUT)
     # A float32 that is not a number stays one, and is flagged when it is quantised.
     with np.errstate(invalid="ignore"):
         acc, gyr = rows["acc"].astype(np.float64), np.radians(rows["gyr_dps"].astype(np.float64))

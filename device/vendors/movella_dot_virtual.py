@@ -39,7 +39,7 @@ FIRMWARE: Final = (3, 0, 0)
 ROOM: Final = RATE_HZ * memory.HOLDS_S * 9 // 10
 """Samples that the memory takes."""
 AT_ONCE: Final = 120
-"""Samples of an export each time that the room wakes up: far faster than a real link, for short tests."""
+"""Far more than a real link carries in that time, for short tests."""
 _PART: Final = 128
 _SAMPLES_A_SECTOR: Final = memory.SECTOR_BYTES * memory.HOLDS_S * RATE_HZ // memory.SIZE_BYTES
 
@@ -63,6 +63,7 @@ class VirtualDot:
         files: its recordings.
         room: how many samples all of them may have.
         spoiled: numbers of packets that it cannot read from its memory any more.
+        at_once: samples of an export each time that the room wakes up.
     """
 
     advertised = Advertised(NAMES[0])
@@ -83,7 +84,7 @@ class VirtualDot:
         self.measuring = False
         self.battery_percent, self.charging = 90, False
         self.files: list[Recorded] = []
-        self.room, self.spoiled = ROOM, frozenset[int]()
+        self.room, self.spoiled, self.at_once = ROOM, frozenset[int](), AT_ONCE
         self._info = info(address, FIRMWARE)
         self._state, self._acknowledge = Result.IDLE, b""
         self._file, self._next = 0, 0
@@ -142,7 +143,7 @@ class VirtualDot:
         if self._state is not Result.EXPORTING_DATA:
             return ()
         rows = self.files[self._file - 1].rows
-        parts = [self._packet(i, row) for i, row in enumerate(rows[self._next :][:AT_ONCE], self._next)]
+        parts = [self._packet(i, row) for i, row in enumerate(rows[self._next :][: self.at_once], self._next)]
         self._next += len(parts)
         if self._next >= len(rows):
             self._state = Result.IDLE

@@ -1,0 +1,209 @@
+"""Recordings in a DOT's own memory, over real Bluetooth bytes: begun, out of range, fetched, each once."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from device_helpers import Account, Announced, account, running, spooled, until
+from device_source import CountingSource, index_of
+
+from device.ble import Backend
+from device.gateway import Gateway
+from device.radio.room import RadioRoom
+from device.recall import errand as errands
+from device.recall import memory as memories
+from device.recall.book import STORED, Book
+from device.recall.errand import Errand
+from device.recall.staged import Staged
+from device.spool import DiskSpool
+from device.vendors.movella_dot_virtual import VirtualDot
+from poise.samples import SampleMessage
+from poise.topics import Wearer
+
+SEGMENTS = ["head", "c7"]
+
+
+@pytest.fixture(autouse=True)
+def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memories, "LISTEN_S", 0.6)
+    monkeypatch.setattr(errands, "_PAUSE_S", 0.1)
+    monkeypatch.setattr(errands, "_AT_ONCE", 60)
+
+
+class Gatewayed:
+    """One wearer's spool, on disk, and what uses it."""
+
+    def __init__(self, path: Path, room: RadioRoom, backend: Backend) -> None:
+        self.path, self.room, self.backend = path, room, backend
+        self.said: list[str] = []
+        self.spool = DiskSpool(path)
+
+    def reopened(self) -> DiskSpool:
+        """The spool as a program finds it that starts after the last one died."""
+        self.spool.close()
+        self.spool = DiskSpool(self.path)
+        return self.spool
+
+    @property
+    def book(self) -> Book:
+        return Book(self.spool)
+
+    def errand(self) -> Errand:
+        return Errand(self.book, self.path, f"r{len(self.said)}", "simulated", self.said.append, self.backend)
+
+    async def live(self, seconds: float) -> None:
+        gateway = Gateway(Wearer("p1"), self.room.worn, self.spool, Announced(), backend=self.backend)
+        async with running(gateway):
+            await until(lambda: all(link.state == "streaming" for link in gateway.links.values()), 20)
+            await asyncio.sleep(seconds)
+
+    async def walk(self, seconds: float) -> None:
+        """Record, out of range of everything."""
+        await self.errand().record(self.room.worn, "c-1")
+        for i in range(len(self.room.sensors)):
+            await self.room.vanish(i)
+        await asyncio.sleep(seconds)
+        for i in range(len(self.room.sensors)):
+            await self.room.reappear(i)
+
+    def recorded(self, i: int) -> list[int]:
+        """The index of every sample that a sensor recorded."""
+        dot = self.room.sensors[i].peripheral
+        assert isinstance(dot, VirtualDot)
+        ticks = [int.from_bytes(row[:4], "little") for file in dot.files for row in file.rows]
+        return [index_of(self.room.sensors[i].segment, tick) for tick in ticks]
+
+    def closes(self) -> None:
+        """All that was recorded is stored once, and all else is stored or reported missing, once."""
+        messages = spooled(self.spool)
+        for i, sensor in enumerate(self.room.sensors):
+            mine, kept = account(messages, sensor.address), account(of_kept(messages), sensor.address)
+            assert sorted(kept.indexes) == self.recorded(i), sensor.segment
+            assert len(kept.indexes) == sensor.ledger.recorded
+            in_order(mine).closes()
+
+
+def of_kept(messages: list[SampleMessage]) -> list[SampleMessage]:
+    return [message for message in messages if message.kept]
+
+
+def in_order(mine: Account) -> Account:
+    return Account(sorted(mine.batches, key=lambda b: int(b.t_us[0])), mine.gaps)
+
+
+@pytest.mark.parametrize("live_first", [False, True])
+async def test_a_walk_out_of_range_comes_home_once(tmp_path: Path, *, live_first: bool) -> None:
+    async with RadioRoom(CountingSource(), SEGMENTS) as room, room.central() as backend:
+        mine = Gatewayed(tmp_path / "spool.db", room, backend)
+        await mine.live(2)
+        await mine.walk(3)
+        if live_first:  # somebody ends the recordings by the sensors' buttons, and wears them first
+            for sensor in room.sensors:
+                assert isinstance(sensor.peripheral, VirtualDot)
+                sensor.peripheral.room = 0
+            await mine.live(1)
+        homes = await mine.errand().fetch()
+        assert {home.recording.segment for home in homes} == set(SEGMENTS)
+        assert await mine.errand().fetch() == []
+        await mine.live(2)
+        mine.closes()
+        messages = spooled(mine.spool)
+        for message in of_kept(messages):
+            assert message.origin == "simulated"
+        whole = [m for m in of_kept(messages) if m.batches]
+        assert max(len(m.batches) for m in whole) == 2, "sensors that recorded together are stored together"
+        assert {b.calibration for m in whole for b in m.batches} == {"c-1"}
+        assert all(home.timed is not None and not home.timed.estimated for home in homes)
+        assert [r.state for r in mine.book.recordings()] == [STORED] * 2
+        assert mine.book.stretches() == []
+    assert list(tmp_path.glob("*.recalled")) == []
+
+
+async def test_a_link_that_is_lost_in_mid_export_costs_nothing(tmp_path: Path) -> None:
+    async with RadioRoom(CountingSource(), SEGMENTS) as room, room.central() as backend:
+        mine = Gatewayed(tmp_path / "spool.db", room, backend)
+        await mine.live(2)
+        await mine.walk(8)
+        slowly(room, 10)
+        fetching = asyncio.create_task(mine.errand().fetch())
+        for _ in range(3):
+            before = came(mine)
+            await until(lambda before=before: came(mine) > before, 20)  # type: ignore[misc]
+            await (room.drop(0) if before else room.vanish(0))
+            await room.reappear(0)
+        await fetching
+        assert sum("the link was lost" in said for said in mine.said) >= 3
+        await mine.live(1)
+        mine.closes()
+
+
+async def test_a_fetch_that_dies_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power fails at every kind of step: while packets come, and while they are put into the spool."""
+    async with RadioRoom(CountingSource(), SEGMENTS) as room, room.central() as backend:
+        mine = Gatewayed(tmp_path / "spool.db", room, backend)
+        await mine.live(2)
+        await mine.walk(6)
+        slowly(room, 10)
+        deaths = 0
+        for step, after in (("note", 4), ("append", 2), ("put_kept", 2), ("put_kept", 1), ("note", 1)):
+            with monkeypatch.context() as patched:
+                dies_at(patched, step, after)
+                with pytest.raises(PowerLossError):
+                    await mine.errand().fetch()
+            mine.reopened()
+            deaths += 1
+        assert deaths == 5
+        assert 0 < len(of_kept(spooled(mine.spool))) < 9
+        await mine.errand().fetch()
+        await mine.live(1)
+        mine.closes()
+        assert [r.state for r in mine.book.recordings()] == [STORED] * 2
+
+
+async def test_what_the_memory_cannot_give_is_reported_missing(tmp_path: Path) -> None:
+    async with RadioRoom(CountingSource(), SEGMENTS) as room, room.central() as backend:
+        mine = Gatewayed(tmp_path / "spool.db", room, backend)
+        await mine.live(2)
+        for sensor in room.sensors:
+            assert isinstance(sensor.peripheral, VirtualDot)
+            sensor.peripheral.spoiled = frozenset([0, 1, 30, 31, 32, 99])
+            sensor.peripheral.room = 100
+        await mine.walk(3)
+        await mine.errand().fetch()
+        await mine.live(1)
+        messages = spooled(mine.spool)
+        for sensor in room.sensors:
+            gaps = [g for g in account(messages, sensor.address).gaps if g.reason == "sensor memory"]
+            assert [(g.count, g.estimated) for g in gaps] == [(3, False)]
+            assert sum(b.samples for b in of_kept(messages)) == 2 * 94
+            in_order(account(messages, sensor.address)).closes()
+
+
+def slowly(room: RadioRoom, at_once: int) -> None:
+    """Let exports take as long as over a real link."""
+    for sensor in room.sensors:
+        assert isinstance(sensor.peripheral, VirtualDot)
+        sensor.peripheral.at_once = at_once
+
+
+def came(mine: Gatewayed) -> int:
+    return sum(recording.packets for recording in mine.book.recordings())
+
+
+class PowerLossError(Exception):
+    """Nothing that a program could catch."""
+
+
+def dies_at(patched: pytest.MonkeyPatch, step: str, after: int) -> None:
+    owner = {"note": Book, "append": Staged, "put_kept": DiskSpool}[step]
+    real, left = getattr(owner, step), [after]
+
+    def dying(*arguments: object, **named: object) -> object:
+        left[0] -= 1
+        if left[0] < 0:
+            raise PowerLossError
+        return real(*arguments, **named)
+
+    patched.setattr(owner, step, dying)
