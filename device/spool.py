@@ -62,6 +62,7 @@ class DiskSpool:
     """A `poise.ports.Spool` in one file; every method may be called from any thread and may block.
 
     Attributes:
+        path: its file.
         dropped: messages given up since opening because the spool was full.
     """
 
@@ -75,7 +76,7 @@ class DiskSpool:
         Raises:
             ConfigurationError: if the file cannot be opened and written, or a newer program made it.
         """
-        self.dropped = 0
+        self.path, self.dropped = path, 0
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         try:

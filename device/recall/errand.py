@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
 from device.ble import Backend
@@ -18,6 +17,9 @@ from device.vendors.movella_dot_memory import Result
 from poise.errors import SensorError, SensorGoneError
 from poise.skeleton import place
 
+Consent = Callable[[str, int], Awaitable[bool]]
+"""Asks a person whether a sensor's memory may be erased: where it is worn, how many recordings are in it that
+this gateway did not begin."""
 LEAST_S: Final = 60.0
 """With less room than this a sensor is not told to record."""
 _TRIES: Final = 5
@@ -32,7 +34,6 @@ class Errand:
 
     Attributes:
         book: the recordings of this wearer.
-        path: the spool's file; what comes is kept beside it until it is in the spool.
         session: id of a gateway session of its own.
         origin: "worn", or "simulated" when the sensors are virtual.
         told: called with a sentence whenever the person should know something.
@@ -43,7 +44,6 @@ class Errand:
     """
 
     book: Book
-    path: Path
     session: str
     origin: str
     told: Callable[[str], None]
@@ -56,15 +56,14 @@ class Errand:
         self,
         sensors: Mapping[str, str],
         calibration: str,
-        may_erase: Callable[[str, Contents], Awaitable[bool]] | None = None,
+        may_erase: Consent | None = None,
     ) -> None:
         """Let sensors record from now on.
 
         Args:
             sensors: segment by address.
             calibration: id of the calibration in force, "" for none.
-            may_erase: asked for consent before everything in a sensor's memory is deleted, with where it is
-                worn and what is there; None to delete nothing.
+            may_erase: asked before everything in a sensor's memory is deleted; None to delete nothing.
         """
         for sensor, segment in sensors.items():
             try:
@@ -73,9 +72,7 @@ class Errand:
                 self._failed(sensor, f"{_at(segment)}: {exc}")
         await self._settle()
 
-    async def _record(
-        self, wanted: Recording, may_erase: Callable[[str, Contents], Awaitable[bool]] | None
-    ) -> None:
+    async def _record(self, wanted: Recording, may_erase: Consent | None) -> None:
         sensor, at = wanted.sensor, _at(wanted.segment)
         async with talking(sensor, self.clock, self.backend, self.within_s) as peer:
             memory = Memory(peer)
@@ -110,14 +107,14 @@ class Errand:
         memory: Memory,
         wanted: Recording,
         found: Contents,
-        may_erase: Callable[[str, Contents], Awaitable[bool]],
+        may_erase: Consent,
     ) -> Contents:
         """Delete what is in a memory, unless it has not come home yet or the person says no."""
         at, there = _at(wanted.segment), {file.start_utc_s for file in found.files}
-        mine = await asyncio.to_thread(self.book.recordings, *OUT, sensor=wanted.sensor)
-        if any(recording.start_s in there for recording in mine):
+        mine = await asyncio.to_thread(self.book.recordings, sensor=wanted.sensor)
+        if any(r.start_s in there and r.state in OUT for r in mine):
             raise SensorError("It holds recordings that have not come home: `poise sensors fetch` first.")
-        if not await may_erase(at, found):
+        if not await may_erase(at, len(there - {r.start_s for r in mine})):
             self.told(f"{at}: nothing was erased.")
             return found
         await memory.erase()
@@ -182,7 +179,7 @@ class Errand:
                     self._failed(sensor, f"{_at(recording.segment)}: a recording is not on it any more.")
 
     async def _export(self, memory: Memory, recording: Recording, index: int) -> None:
-        staged, waiting = Staged(self.path, recording.sensor, recording.start_s), list[bytes]()
+        staged, waiting = Staged(self.book.spool.path, recording.sensor, recording.start_s), list[bytes]()
         recording = replace(recording, packets=await asyncio.to_thread(staged.resume, recording.packets))
         async for packets in memory.export(index, recording.packets):
             waiting += packets
@@ -205,13 +202,13 @@ class Errand:
         if len(wanted) < len(fetched):
             missing = ", ".join(sorted({_at(r.segment) for r in out}))
             self.told(f"The rest waits for {missing}, which recorded at the same time.")
-        staged = {r: Staged(self.path, r.sensor, r.start_s) for r in wanted}
+        staged = {r: Staged(self.book.spool.path, r.sensor, r.start_s) for r in wanted}
         samples = {r: await asyncio.to_thread(s.samples, r.packets) for r, s in staged.items()}
         storing = await asyncio.to_thread(Storing, self.book, samples, self.session, self.origin)
         for step in storing.steps():
             await asyncio.to_thread(step)
         for r in await asyncio.to_thread(self.book.recordings, STORED):
-            await asyncio.to_thread(Staged(self.path, r.sensor, r.start_s).delete)
+            await asyncio.to_thread(Staged(self.book.spool.path, r.sensor, r.start_s).delete)
         return storing.homes
 
     async def _settle(self) -> None:

@@ -191,6 +191,25 @@ class Keeping(Protocol):
 
 
 @runtime_checkable
+class MayRecord(Protocol):
+    """A `Vendor` whose sensors may be recording by themselves, and then do not stream.
+
+    Attributes:
+        ask_recording: a command that makes a sensor say whether it does.
+        recording_uuid: the characteristic that then tells.
+    """
+
+    @property
+    def ask_recording(self) -> Write: ...  # noqa: D102 - documented above
+    @property
+    def recording_uuid(self) -> str: ...  # noqa: D102
+
+    def is_recording(self, value: bytes) -> bool:
+        """Return whether it does, from a value of `recording_uuid`."""
+        ...
+
+
+@runtime_checkable
 class Recorder(Protocol):
     """A `Peripheral` that records into its own memory when told to, and gives recordings out when asked.
 

@@ -5,6 +5,7 @@ It streams or it records into its own memory (`movella_dot_memory`), never both 
 
 from typing import Final
 
+from device.vendors import movella_dot_memory as memory
 from device.vendors.base import Advertised, Decoder, Peripheral, Timing, Write
 from device.vendors.common import FrameDecoder, Usual
 from device.vendors.movella_dot_frames import (
@@ -45,6 +46,8 @@ class MovellaDot(Usual):
     info_uuid = DEVICE_INFO
     start = (Write(DEVICE_CONTROL, control_for_rate(RATE_HZ)), Write(MEASUREMENT_CONTROL, START))
     stop = (Write(MEASUREMENT_CONTROL, STOP),)
+    ask_recording = memory.ask_state()
+    recording_uuid = memory.ACKNOWLEDGE
     blink = (Write(DEVICE_CONTROL, control_to_identify()),)
 
     def recognises(self, advertised: Advertised) -> bool:
@@ -64,6 +67,13 @@ class MovellaDot(Usual):
     def firmware(self, value: bytes) -> str:
         """See `Vendor`: three bytes behind the six of the address."""
         return ".".join(str(part) for part in value[6:9]) if len(value) >= 9 else ""
+
+    def is_recording(self, value: bytes) -> bool:
+        """See `MayRecord`."""
+        try:
+            return memory.read_acknowledge(value).result == memory.Result.RECORDING
+        except DecodeError:
+            return False
 
     def peripheral(self, address: str) -> Peripheral:
         """See `Vendor`."""

@@ -11,7 +11,7 @@ from poise.cli import configuration, service, services
 from poise.cli import data as recordings
 from poise.cli import demo as demonstration
 from poise.cli import doctor as examination
-from poise.cli.person import assigning, scanning, wear
+from poise.cli.person import assigning, recalling, scanning, wear
 from poise.cli.running import OK, WRONG, err, leave, out, run
 from poise.cli.settings import load
 from poise.errors import ConfigurationError, PoiseError
@@ -93,6 +93,37 @@ def assign(
     """Shake the sensor for each place in turn; poise.toml keeps which one it was."""
     wanted = assigning.Wanted(places or (), sensor or (), seconds, order, replace)
     leave(run(assigning.assign(load(), hci, wanted)))
+
+
+@sensors.command("record")
+def record_on_sensors(
+    sensor: Worn = None,
+    patient: Patient = None,
+    data: Data = None,
+    hci: Hci = "",
+    simulated: Simulated = False,
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Delete first what is in their memories and has come home.")
+    ] = False,
+) -> None:
+    """Let Movella DOTs record into their own memories, to be worn away from the computer."""
+    settings = load(patient=patient, data=data, sensors=_sensors(sensor))
+    leave(run(recalling.record(settings, hci, _origin(simulated), erase=erase)))
+
+
+@sensors.command()
+def fetch(
+    patient: Patient = None,
+    data: Data = None,
+    hci: Hci = "",
+    simulated: Simulated = False,
+    incomplete: Annotated[
+        bool, typer.Option("--incomplete", help="Do not wait for sensors that recorded at the same time.")
+    ] = False,
+) -> None:
+    """End what `poise sensors record` began, bring it home and store it."""
+    settings = load(patient=patient, data=data)
+    leave(run(recalling.fetch(settings, hci, _origin(simulated), incomplete=incomplete)))
 
 
 @app.command()

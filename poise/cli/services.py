@@ -13,6 +13,7 @@ from ingest.influx import InfluxResults, InfluxServer
 from ingest.reader import StoreReader
 from ingest.store import SqliteResults
 from poise.cli import parts, radio
+from poise.cli.person import recalling
 from poise.cli.running import OK, out
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
@@ -71,6 +72,8 @@ async def _wear(settings: Settings, backend: Backend | None, origin: str) -> int
         cues=parts.Cues(settings.cues.plan(), ZoneInfo(settings.zone), settings.cues.desktop),
     ) as worn:
         out.print(f"Gateway of {settings.wearer.patient}, session {worn.gateway.session}.")
+        if waiting := recalling.reminder(worn.spool):
+            out.print(waiting, soft_wrap=True)
         await asyncio.sleep(FOREVER)
     return OK
 
