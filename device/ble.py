@@ -36,7 +36,7 @@ from device.gatt import (
     write_all,
 )
 from device.link import Link, Receiver, Trouble
-from device.tasks import together
+from device.tasks import obey_cancellation, together
 from device.vendors import Vendor, vendor_of
 from device.vendors.base import Advertised, Notification, Write
 from poise.errors import ConfigurationError, DecodeError
@@ -118,6 +118,7 @@ class Bluetooth:
             pause_s = _FIRST_PAUSE_S
             while True:
                 came = await self._look(watchers)
+                obey_cancellation()
                 pause_s = _FIRST_PAUSE_S if came else min(2 * pause_s, _LONGEST_PAUSE_S)
                 if self._complete():
                     await self._wake.wait()

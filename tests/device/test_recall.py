@@ -9,13 +9,15 @@ from device_source import CountingSource, index_of
 
 from device.ble import Backend
 from device.gateway import Gateway, new_session
+from device.link import Trouble
 from device.radio.room import RadioRoom
 from device.recall import errand as errands
 from device.recall import memory as memories
-from device.recall.book import STORED, Book, Recording
+from device.recall.book import BEGUN, FETCHED, LOST, STORED, Book, Recording
 from device.recall.errand import Errand
 from device.recall.staged import Staged
 from device.spool import DiskSpool
+from device.vendors.movella_dot_memory import Result
 from device.vendors.movella_dot_virtual import VirtualDot
 from poise.samples import SampleMessage
 from poise.topics import Wearer
@@ -181,6 +183,120 @@ async def test_what_the_memory_cannot_give_is_reported_missing(tmp_path: Path) -
             assert [(g.count, g.estimated) for g in gaps] == [(3, False)]
             assert sum(b.samples for b in of_kept(messages)) == 2 * 94
             in_order(account(messages, sensor.address)).closes()
+
+
+async def test_only_what_was_begun_here_is_touched(tmp_path: Path) -> None:
+    """A clinic's sensors hold other people's recordings: they are neither fetched, ended nor erased."""
+    async with RadioRoom(CountingSource(), SEGMENTS) as room, room.central() as backend:
+        ours, theirs = (
+            Gatewayed(tmp_path / "ours.db", room, backend),
+            Gatewayed(tmp_path / "theirs.db", room, backend),
+        )
+        await theirs.walk(1)
+        assert await ours.errand().fetch() == []
+        assert all(dot.recording for dot in dots(room))
+        errand = ours.errand()
+        await errand.record(room.worn, "")
+        assert len(errand.refused) == 2
+        assert "records already" in ours.said[-1]
+        assert ours.book.recordings() == []
+        await theirs.errand().fetch()
+        strange: list[int] = []
+
+        async def no(_: str, n: int) -> bool:
+            strange.append(n)
+            return False
+
+        await ours.errand().record(room.worn, "", no)
+        assert strange == [1, 1]
+        assert [len(dot.files) for dot in dots(room)] == [2, 2], "what they did not want erased is there"
+        await asyncio.sleep(1)
+        await ours.errand().fetch()
+        stored = [b for m in of_kept(spooled(ours.spool)) for b in m.batches]
+        assert sum(map(len, stored)) == sum(len(dot.files[1].rows) for dot in dots(room))
+        await theirs.errand().record({room.sensors[0].address: "head"}, "", yes)
+        assert len(dots(room)[0].files) == 1
+
+
+async def test_nothing_is_erased_before_it_is_home_and_a_full_memory_says_so(tmp_path: Path) -> None:
+    async with RadioRoom(CountingSource(), ["c7"]) as room, room.central() as backend:
+        mine = Gatewayed(tmp_path / "spool.db", room, backend)
+        await mine.live(2)
+        await mine.walk(2)
+        (dot,) = dots(room)
+        dot.room = 0
+        await until(lambda: not dot.recording)
+        await mine.errand().record(room.worn, "", yes)
+        assert "have not come home" in mine.said[-1]
+        errand = mine.errand()
+        await errand.record(room.worn, "")
+        assert "does not begin to record" in mine.said[-1]
+        assert errand.refused == set(room.worn)
+        assert [r.state for r in mine.book.recordings()] == [BEGUN, LOST]
+        await mine.errand().fetch()
+        await mine.live(1)
+        mine.closes()
+        dot.room = 1_000_000
+        await mine.errand().record(room.worn, "", yes)
+        assert len(dot.files) == 1
+        await asyncio.sleep(0.5)
+        dot.files = []  # somebody else erases it, so what it held is missing for good
+        dot._state = Result.IDLE
+        await mine.errand().fetch()
+        assert "not on it any more" in mine.said[-1]
+        await mine.live(1)
+        in_order(account(spooled(mine.spool), room.sensors[0].address)).closes()
+        assert mine.book.stretches() == []
+
+
+async def test_a_refused_order_changes_no_account(tmp_path: Path) -> None:
+    async with RadioRoom(CountingSource(), ["c7"]) as room, room.central() as backend:
+        mine = Gatewayed(tmp_path / "spool.db", room, backend)
+        await mine.live(2)
+        before = mine.spool.last_samples()
+        dots(room)[0].room = 0
+        await mine.errand().record(room.worn, "")
+        assert mine.spool.last_samples() == before
+        await mine.live(1)
+        mine.closes()
+
+
+async def test_a_sensor_that_records_is_left_alone_by_a_gateway_which_says_so(tmp_path: Path) -> None:
+    async with RadioRoom(CountingSource(), SEGMENTS) as room, room.central() as backend:
+        mine = Gatewayed(tmp_path / "spool.db", room, backend)
+        await mine.errand().record({room.sensors[0].address: "head"}, "")
+        gateway = Gateway(Wearer("p1"), room.worn, mine.spool, Announced(), backend=backend)
+        head, c7 = gateway.links.values()
+        async with running(gateway):
+            await until(lambda: c7.state == "streaming" and head.trouble == Trouble.RECORDING, 20)
+            await asyncio.sleep(1)
+        assert head.state == "lost"
+        assert dots(room)[0].recording
+
+
+async def test_sensors_that_recorded_together_are_waited_for(tmp_path: Path) -> None:
+    async with RadioRoom(CountingSource(), SEGMENTS) as room, room.central() as backend:
+        mine = Gatewayed(tmp_path / "spool.db", room, backend)
+        await mine.walk(2)
+        await room.vanish(1)
+        errand = mine.errand()
+        errand.within_s = 0.3
+        assert await errand.fetch() == []
+        assert errand.refused == {room.sensors[1].address}
+        assert sorted(r.state for r in mine.book.recordings()) == [BEGUN, FETCHED]
+        assert "waits for C7" in mine.said[-1]
+        await room.reappear(1)
+        assert len(await mine.errand().fetch()) == 2
+        mine.closes()
+
+
+def dots(room: RadioRoom) -> list[VirtualDot]:
+    found = [sensor.peripheral for sensor in room.sensors]
+    return [dot for dot in found if isinstance(dot, VirtualDot)]
+
+
+async def yes(_at: str, _strange: int) -> bool:
+    return True
 
 
 def slowly(room: RadioRoom, at_once: int) -> None:

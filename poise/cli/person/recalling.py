@@ -28,7 +28,9 @@ async def record(settings: Settings, transport: str, origin: str, *, erase: bool
     with parts.spooling(worn.data, "spool", worn.wearer) as spool:
         async with radio.bluetooth(transport) as backend:
             errand = Errand(Book(spool), new_session(), origin, _say, backend)
-            await errand.record(worn.sensors, known.id if known else "", _Asking().may_erase if erase else None)
+            await errand.record(
+                worn.sensors, known.id if known else "", _Asking().may_erase if erase else None
+            )
     if len(errand.refused) < len(worn.sensors):
         _say("They record until `poise sensors fetch`, or their memory is full. Nothing is judged meanwhile.")
     return FAILED if errand.refused else OK
