@@ -1,8 +1,8 @@
 """The memory of a Movella DOT: record on the sensor, and export the recording later.
 
 After "Movella DOT BLE Services Specifications", XD0506P revision C, July 2023, section 5. Not verified on
-hardware. Messages are written to `CONTROL`, acknowledged in what `ACKNOWLEDGE` then reads, and answered by
-notifications of `NOTIFICATION`. Each is
+hardware. `device.recall` leads the conversation: messages are written to `CONTROL`, acknowledged in what
+`ACKNOWLEDGE` then reads, and answered by notifications of `NOTIFICATION`. Each is
 
     0  uint8   1, a message about recordings
     1  uint8   n, bytes of data with the next one
