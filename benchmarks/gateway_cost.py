@@ -35,7 +35,7 @@ from device.gateway import Gateway  # noqa: E402
 from device.radio.central import open_central  # noqa: E402
 from device.radio.room import RadioRoom, serve_room  # noqa: E402
 from device.spool import DiskSpool  # noqa: E402
-from device.vendors import movella_dot as dot  # noqa: E402
+from device.vendors import movella_dot_frames as dot  # noqa: E402
 from device.vendors import vendor_named  # noqa: E402
 from device.vendors.base import Notification, Samples  # noqa: E402
 from poise.calibration import Alignment, Calibration, Verdict  # noqa: E402

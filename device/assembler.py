@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from device.clock import Moment
-from device.track import SECOND_US, LastSample, Marks, Track
+from device.pieces import SECOND_US
+from device.track import LastSample, Marks, Track
 from device.vendors.base import Notification, Vendor
 from poise.samples import Gap, ImuBatch, SampleMessage
 

@@ -26,6 +26,7 @@ from device.gatt import (
     GOODBYE_S,
     advertisement,
     hang_up,
+    is_recording,
     read,
     reason,
     release,
@@ -35,7 +36,7 @@ from device.gatt import (
     write_all,
 )
 from device.link import Link, Receiver, Trouble
-from device.tasks import together
+from device.tasks import obey_cancellation, together
 from device.vendors import Vendor, vendor_of
 from device.vendors.base import Advertised, Notification, Write
 from poise.errors import ConfigurationError, DecodeError
@@ -117,6 +118,7 @@ class Bluetooth:
             pause_s = _FIRST_PAUSE_S
             while True:
                 came = await self._look(watchers)
+                obey_cancellation()
                 pause_s = _FIRST_PAUSE_S if came else min(2 * pause_s, _LONGEST_PAUSE_S)
                 if self._complete():
                     await self._wake.wait()
@@ -159,8 +161,8 @@ class Bluetooth:
                 gone = asyncio.Event()
                 client = await self._connect(link, link.vendor, gone)
                 link.device = None
-                link.trouble = "" if client else self._refusal()
-                if client is not None:
+                link.trouble = client if isinstance(client, Trouble) else ""
+                if isinstance(client, BleakClient):
                     watch = self._watch(link, client, link.vendor, gone)
                     watchers.create_task(watch, name=f"sensor {link.sensor}")
                     came = True
@@ -240,8 +242,8 @@ class Bluetooth:
             return
         raise ConfigurationError(f"No Bluetooth adapter is ready. {MEND} ({exc})") from exc
 
-    async def _connect(self, link: Link, vendor: Vendor, gone: asyncio.Event) -> BleakClient | None:
-        """Connect, subscribe and start the measurement; None if that failed."""
+    async def _connect(self, link: Link, vendor: Vendor, gone: asyncio.Event) -> BleakClient | Trouble:
+        """Connect, subscribe and start the measurement, or return why that failed."""
         client = BleakClient(
             link.device, lambda _: gone.set(), timeout=_CONNECT_S, backend=self._client, **self._bluez
         )
@@ -259,6 +261,9 @@ class Bluetooth:
         try:
             async with asyncio.timeout(2 * _CONNECT_S):
                 await client.connect()
+                if await is_recording(client, vendor):  # whoever began that does not want it ended here
+                    await hang_up(client)
+                    return Trouble.RECORDING
                 self._receiver.linked(link.sensor, self._clock.now())
                 for uuid in vendor.subscriptions:
                     await client.start_notify(uuid, notified)
@@ -269,7 +274,7 @@ class Bluetooth:
             if not isinstance(exc, FAILURES) and not stray(exc):
                 raise
             _log.info("Sensor %s could not be started, and is tried again: %s", link.sensor, reason(exc))
-            return None
+            return self._refusal()
         link.busy = True
         self._change(link, "connected")
         return client

@@ -20,7 +20,8 @@ from device.cueing.edge import Edge
 from device.cueing.signals import Shows, Signals
 from device.link import Link
 from device.skew import SkewWatch
-from device.spool import SPOOL_FULL, DiskSpool
+from device.spool import DiskSpool
+from device.spooled import SPOOL_FULL
 from device.status import sensor_status
 from device.tasks import together
 from device.track import Marks

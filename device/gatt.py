@@ -12,7 +12,7 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
 from device.vendors import Vendor
-from device.vendors.base import Advertised, Write
+from device.vendors.base import Advertised, MayRecord, Write
 
 GOODBYE_S: Final = 3.0
 FAILURES: Final = (BleakError, TimeoutError, OSError, EOFError)
@@ -49,6 +49,16 @@ async def read(client: BleakClient, uuid: str) -> bytes:
     if not uuid or client.services.get_characteristic(uuid) is None:
         return b""
     return bytes(await client.read_gatt_char(uuid))
+
+
+async def is_recording(client: BleakClient, vendor: Vendor) -> bool:
+    """Does a sensor record by itself? One that does not say so does not."""
+    if not isinstance(vendor, MayRecord) or not client.services.get_characteristic(vendor.recording_uuid):
+        return False
+    with contextlib.suppress(*FAILURES):
+        await write_all(client, (vendor.ask_recording,))
+        return vendor.is_recording(await read(client, vendor.recording_uuid))
+    return False
 
 
 async def write_all(client: BleakClient, writes: Sequence[Write]) -> None:

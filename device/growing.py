@@ -4,7 +4,7 @@ A message costs its way through broker, ingest and analysis nearly as much for o
 ten. So while nobody looks, a gateway may let one grow before it leaves; what it holds so far is on disk.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from poise.samples import ImuBatch, SampleMessage, mean_period_ns, merge
@@ -12,8 +12,32 @@ from poise.samples import ImuBatch, SampleMessage, mean_period_ns, merge
 _MOST_BATCHES: Final = 60  # the wire allows 64 in a message
 _MOST_GAPS: Final = 500
 _MOST_SAMPLES: Final = 4000  # the wire allows 4096 in a batch
+_HALF_A_SECOND_US: Final = 500_000
 _STEP: Final = 1.5
 """Periods between two samples that follow each other without one missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The message that still grows, always the spool's newest row: it is on disk, and does not leave yet.
+
+    Attributes:
+        row: where it is.
+        message: what it holds so far.
+        size: bytes of its payload.
+        since_s: s of the monotonic clock when it began.
+    """
+
+    row: int
+    message: SampleMessage
+    size: int
+    since_s: float
+
+
+def has_room(message: SampleMessage, longest_us: int) -> bool:
+    """Tell whether another second can be put to it."""
+    last_us = max((int(batch.t_us[-1]) for batch in message.batches), default=0)
+    return message.first_us is not None and last_us + _HALF_A_SECOND_US < message.first_us + longest_us
 
 
 def grown(message: SampleMessage, more: SampleMessage, longest_us: int) -> SampleMessage | None:

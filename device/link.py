@@ -15,6 +15,8 @@ class Trouble(StrEnum):
     """It does not advertise: out of range, switched off, empty, or connected to something else."""
     REFUSED = "refused"
     """It advertises, and connecting or starting it failed."""
+    RECORDING = "recording"
+    """It records into its own memory, and does not stream meanwhile."""
     NO_SLOT = "no free slot"
     """It advertises, connecting fails, and the adapter has about as many connections as adapters can have."""
 

@@ -7,23 +7,36 @@ the process and of the machine's power.
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Final
 
-from device.growing import grown
+from device.growing import Open, grown, has_room
+from device.spooled import given_up, in_hole, newest, with_floor
 from device.track import LastSample, Marks
 from poise.errors import ConfigurationError, StoreError, StoreUnavailableError
 from poise.notices import Stored
 from poise.ports import Spooled
-from poise.samples import Gap, ImuBatch, SampleMessage
+from poise.samples import Gap, SampleMessage
 from poise.wire import decode_samples, encode_samples
 
+Connection = sqlite3.Connection
 MAX_BYTES: Final = 2 * 1024**3
 """Six sensors at 60 Hz make about 4.5 kB a second: five days."""
-_VERSION: Final = 3
+_VERSION: Final = 4
+_RECALL: Final = """
+CREATE TABLE recording (
+    sensor TEXT NOT NULL, start_s INTEGER NOT NULL, segment TEXT NOT NULL, calibration TEXT NOT NULL,
+    begun_us INTEGER NOT NULL, before_tick INTEGER, before_us INTEGER, after_tick INTEGER, after_us INTEGER,
+    state TEXT NOT NULL, packets INTEGER NOT NULL DEFAULT 0, spooled INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (sensor, start_s));
+CREATE TABLE stretch (
+    sensor TEXT NOT NULL, opened_us INTEGER NOT NULL, from_tick INTEGER, from_us INTEGER,
+    to_tick INTEGER, to_us INTEGER);
+"""
+"""Recordings on the sensors, and the stretches of time that they are to fill; see `device.recall.book`."""
 _SCHEMA: Final = """
 CREATE TABLE message (
     row INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -41,28 +54,18 @@ _MIGRATIONS: Final = {
     1: "ALTER TABLE owed ADD COLUMN spread INTEGER NOT NULL DEFAULT 0;",
     2: "ALTER TABLE sensor ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
     " ALTER TABLE sensor ADD COLUMN host_us INTEGER NOT NULL DEFAULT 0;",
+    3: _RECALL,
 }
 """By the version that they start from."""
 _MINUTE_US: Final = 60_000_000
-SPOOL_FULL: Final = "spool full"
 _PATIENCE_S: Final = 2.0
-_HALF_A_SECOND_US: Final = 500_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """The message that still grows, always the newest row: it is on disk, and does not leave yet."""
-
-    row: int
-    message: SampleMessage
-    size: int
-    since_s: float
 
 
 class DiskSpool:
     """A `poise.ports.Spool` in one file; every method may be called from any thread and may block.
 
     Attributes:
+        path: its file.
         dropped: messages given up since opening because the spool was full.
         longest_us: µs of samples for which a message may grow before it leaves; 0: each leaves as it is put.
     """
@@ -77,9 +80,9 @@ class DiskSpool:
         Raises:
             ConfigurationError: if the file cannot be opened and written, or a newer program made it.
         """
-        self.dropped = 0
+        self.path, self.dropped = path, 0
         self.longest_us = 0
-        self._open_message: _Open | None = None
+        self._open_message: Open | None = None
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         try:
@@ -107,10 +110,9 @@ class DiskSpool:
             StoreUnavailableError: if the disk refuses, for example because it is full.
         """
         now_s = time.monotonic()
-        with self._transaction() as db:
-            owed = [_gap(row) for row in db.execute("SELECT * FROM owed")]
-            db.execute("DELETE FROM owed")
-            message = replace(message, gaps=(*owed, *message.gaps))
+        rows = [(int(b.t_us[0]), b.first_tick, b.sensor) for b in message.batches]
+        with self.transaction() as db:
+            message = self._with_owed(db, message)
             growing = self._growing(now_s)
             whole = grown(growing.message, message, self.longest_us) if growing else None
             if growing is None or whole is None:
@@ -118,17 +120,43 @@ class DiskSpool:
             else:
                 kept = self._replace(db, growing, whole)
             db.executemany(
-                "INSERT OR REPLACE INTO sensor VALUES (?, ?, ?, ?, ?)", _newest(message.batches, marks)
+                "INSERT OR REPLACE INTO sensor VALUES (?, ?, ?, ?, ?)", newest(message.batches, marks)
             )
             self._make_room(db, kept.size - (growing.size if growing and whole else 0))
-            self._open_message = kept if _has_room(kept.message, self.longest_us) else None
+            self._open_message = kept if has_room(kept.message, self.longest_us) else None
+            db.executemany(
+                "UPDATE stretch SET to_us = ?, to_tick = ? WHERE sensor = ? AND to_us IS NULL", rows
+            )
         return kept.message.sequence
+
+    def put_kept(self, message: SampleMessage, also: Callable[[Connection], None]) -> int:
+        """Keep a message of what sensors had in their memories, which is no sensor's newest.
+
+        Args:
+            message: the message.
+            also: what else becomes true at the same moment.
+
+        Raises:
+            StoreUnavailableError: as `put` does.
+        """
+        with self.transaction() as db:
+            kept = self._insert(db, self._with_owed(db, message), 0.0)
+            self._open_message = None
+            self._make_room(db, kept.size)
+            also(db)
+        return kept.message.sequence
+
+    @staticmethod
+    def _with_owed(db: Connection, message: SampleMessage) -> SampleMessage:
+        owed = [_gap(row) for row in db.execute("SELECT * FROM owed")]
+        db.execute("DELETE FROM owed")
+        return replace(message, gaps=(*owed, *message.gaps))
 
     def settle(self) -> None:
         """Let what has grown so far leave as it is, and nothing grow from now on."""
         self.longest_us = 0
 
-    def _growing(self, now_s: float) -> _Open | None:
+    def _growing(self, now_s: float) -> Open | None:
         """Return the message that still grows; one that has waited for long enough does so no more."""
         there = self._open_message
         if there is not None and now_s - there.since_s > self.longest_us / 1e6 + _PATIENCE_S:
@@ -136,7 +164,7 @@ class DiskSpool:
         return there if self.longest_us else None
 
     @staticmethod
-    def _insert(db: sqlite3.Connection, message: SampleMessage, now_s: float) -> _Open:
+    def _insert(db: Connection, message: SampleMessage, now_s: float) -> Open:
         session = message.session
         db.execute("INSERT OR IGNORE INTO session VALUES (?, 0, 0)", (session,))
         sequence, floor = db.execute(
@@ -149,17 +177,17 @@ class DiskSpool:
             (session, sequence, floor, payload),
         ).lastrowid
         db.execute("UPDATE session SET next = next + 1 WHERE session = ?", (session,))
-        return _Open(int(row or 0), numbered, len(payload), now_s)
+        return Open(int(row or 0), numbered, len(payload), now_s)
 
     @staticmethod
-    def _replace(db: sqlite3.Connection, growing: _Open, whole: SampleMessage) -> _Open:
+    def _replace(db: Connection, growing: Open, whole: SampleMessage) -> Open:
         payload = encode_samples(whole)
         db.execute("UPDATE message SET payload = ? WHERE row = ?", (payload, growing.row))
         return replace(growing, message=whole, size=len(payload))
 
     def after(self, row: int, limit: int) -> Sequence[Spooled]:
         """See `poise.ports.Spool`: oldest first, so that what an earlier session left drains first."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             growing = self._open_message = self._growing(time.monotonic())
             rows = db.execute(
                 "SELECT m.row, m.session, m.sequence, m.payload, m.floor, s.floor FROM message m"
@@ -167,18 +195,18 @@ class DiskSpool:
                 (row, growing.row if growing else 2**62, limit),
             ).fetchall()
         return [
-            Spooled(number, session, sequence, payload if written == floor else _with_floor(payload, floor))
+            Spooled(number, session, sequence, payload if written == floor else with_floor(payload, floor))
             for number, session, sequence, payload, written, floor in rows
         ]
 
     def confirm(self, stored: Stored) -> int:
         """See `poise.ports.Spool`."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             rows = db.execute(
                 "SELECT row, sequence, length(payload) FROM message WHERE session = ? AND sequence <= ?",
                 (stored.session, max(stored.through, stored.highest)),
             ).fetchall()
-            done = [(row, size) for row, n, size in rows if n <= stored.through or not _in_hole(n, stored)]
+            done = [(row, size) for row, n, size in rows if n <= stored.through or not in_hole(n, stored)]
             db.executemany("DELETE FROM message WHERE row = ?", [(row,) for row, _ in done])
             self._bytes -= sum(size for _, size in done)
         return len(done)
@@ -194,7 +222,7 @@ class DiskSpool:
         Args:
             boot: names the stretch over which the host's monotonic clock counts on, "" if unknown.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             return {
                 sensor: LastSample(tick, t_us, host_us if boot and boot == then else None)
                 for sensor, tick, t_us, then, host_us in db.execute("SELECT * FROM sensor")
@@ -202,7 +230,7 @@ class DiskSpool:
 
     def owe(self, gaps: Iterable[Gap]) -> None:
         """Report these gaps with the next message that is put."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             _owe(db, gaps)
 
     def close(self) -> None:
@@ -225,14 +253,14 @@ class DiskSpool:
         if version > _VERSION:
             raise ConfigurationError(f"The spool {path} was made by a newer Poise. Update this one.")
         if version == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+            self._db.executescript(f"BEGIN; {_SCHEMA} {_RECALL} PRAGMA user_version = {_VERSION}; COMMIT;")
         for made_by in range(version or _VERSION, _VERSION):
             steps = f"{_MIGRATIONS[made_by]} PRAGMA user_version = {made_by + 1};"
             self._db.executescript(f"BEGIN; {steps} COMMIT;")
         # Opening succeeds on a read-only disk; only writing shows it.
         self._db.executescript("BEGIN IMMEDIATE; DELETE FROM owed WHERE 0; COMMIT;")
 
-    def _make_room(self, db: sqlite3.Connection, added: int) -> None:
+    def _make_room(self, db: Connection, added: int) -> None:
         """Give up the oldest whole minutes: few long gaps say more than many short ones."""
         size, minute = self._bytes + added, None
         newest = db.execute("SELECT max(row) FROM message").fetchone()[0]
@@ -245,7 +273,7 @@ class DiskSpool:
                 break
             db.execute("DELETE FROM message WHERE row = ?", (row,))
             db.execute("UPDATE session SET floor = ? WHERE session = ?", (sequence + 1, session))
-            _owe(db, _given_up(message))
+            _owe(db, given_up(message))
             size, minute = size - len(payload), mine
             self.dropped += 1
         self._bytes = size
@@ -254,7 +282,12 @@ class DiskSpool:
         return int(self._db.execute(sql).fetchone()[0])
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[Connection]:
+        """Let the block do all of what it does, or nothing.
+
+        Raises:
+            StoreUnavailableError: if the disk refuses.
+        """
         with self._lock:
             before = (self._bytes, self.dropped, self._open_message)
             try:
@@ -269,19 +302,13 @@ class DiskSpool:
                 raise
 
 
-def _has_room(message: SampleMessage, longest_us: int) -> bool:
-    """Tell whether another second can be put to it."""
-    last_us = max((int(batch.t_us[-1]) for batch in message.batches), default=0)
-    return message.first_us is not None and last_us + _HALF_A_SECOND_US < message.first_us + longest_us
-
-
 def _refused(exc: sqlite3.Error) -> StoreError:
     return StoreUnavailableError(
         f"The spool cannot be written now ({exc}). Free some disk space; nothing on it is lost."
     )
 
 
-def _roll_back(db: sqlite3.Connection) -> None:
+def _roll_back(db: Connection) -> None:
     try:
         if db.in_transaction:
             db.execute("ROLLBACK")
@@ -289,37 +316,12 @@ def _roll_back(db: sqlite3.Connection) -> None:
         return
 
 
-def _newest(batches: Iterable[ImuBatch], marks: Marks | None) -> list[tuple[str, int, int, str, int]]:
-    """Return a row for each batch's last sample; a later batch of a sensor replaces it."""
-    rows = []
-    for batch in batches:
-        tick, t_us = batch.part(len(batch) - 1, len(batch)).first_tick, int(batch.t_us[-1])
-        known = marks is not None and batch.sensor in marks.utc_less_host_us
-        boot = marks.boot if marks is not None and known else ""
-        host_us = t_us - marks.utc_less_host_us[batch.sensor] if marks is not None and known else 0
-        rows.append((batch.sensor, tick, t_us, boot, host_us))
-    return rows
-
-
-def _in_hole(sequence: int, stored: Stored) -> bool:
-    return any(first <= sequence <= last for first, last in stored.holes)
-
-
 def _gap(row: tuple[str, str, int, int, int, int, str, int]) -> Gap:
     sensor, segment, from_us, to_us, count, estimated, reason, spread = row
     return Gap(sensor, segment, from_us, to_us, count, bool(estimated), reason, spread)
 
 
-def _given_up(message: SampleMessage) -> list[Gap]:
-    """What is missing once a whole message is dropped: its samples, and the gaps it would have reported."""
-    return [
-        *(Gap(b.sensor, b.segment, int(b.t_us[0]), int(b.t_us[-1]), len(b), reason=SPOOL_FULL)
-          for b in message.batches),
-        *message.gaps,
-    ]  # fmt: skip
-
-
-def _owe(db: sqlite3.Connection, gaps: Iterable[Gap]) -> None:
+def _owe(db: Connection, gaps: Iterable[Gap]) -> None:
     for gap in gaps:
         grown = db.execute(
             "UPDATE owed SET from_us = min(from_us, ?), to_us = max(to_us, ?), count = count + ?,"
@@ -332,8 +334,3 @@ def _owe(db: sqlite3.Connection, gaps: Iterable[Gap]) -> None:
 
 def _told_apart(gap: Gap) -> tuple[str, str, str, bool]:
     return gap.sensor, gap.segment, gap.reason, gap.estimated
-
-
-def _with_floor(payload: bytes, floor: int) -> bytes:
-    """A message written before older ones were given up says so when it is sent at last."""
-    return encode_samples(replace(decode_samples(payload), floor=floor))

@@ -1,33 +1,17 @@
 """One sensor's stream between its notifications and the messages: repeats, gaps and times."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from device.clock import Line, Moment, SensorClock
-from device.pieces import Missing, Piece
+from device.pieces import Cutter, Missing, Piece, Values, quantised
 from device.reading import LATENESS_US, Before, Rows, reader_for
-from device.vendors.base import Notification, Samples, Timing, Vendor
-from poise.samples import (
-    Bools,
-    Gap,
-    ImuBatch,
-    Int16s,
-    Int64s,
-    SampleFlag,
-    mean_period_ns,
-    quantise,
-    regular_times,
-)
-
-SECOND_US: Final = 1_000_000
-SNAP_US: Final = 100
-"""Times this near to a regular grid are put on it: less than the jitter of any sensor's own sampling."""
+from device.vendors.base import Notification, Timing, Vendor
+from poise.samples import Bools, Gap, ImuBatch, Int64s
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +63,6 @@ class Counts:
     restarts: int = 0
 
 
-class _Values(NamedTuple):
-    acc: Int16s
-    gyr: Int16s
-    flags: NDArray[np.uint8]
-
-    def rows(self, start: int, stop: int) -> "_Values":
-        return _Values(self.acc[start:stop], self.gyr[start:stop], self.flags[start:stop])
-
-
 class Track:
     """Takes one sensor's notifications in order and gives back batches of any whole time.
 
@@ -121,7 +96,7 @@ class Track:
         self._joins = False
         self._missing: Missing | None = None
         self._held: list[tuple[SensorClock, Piece]] = []
-        self._pieces: deque[Piece] = deque()
+        self._cutter = Cutter(sensor, segment, vendor)
 
     def take(self, notifications: Sequence[Notification | None], moments: Sequence[Moment]) -> None:
         """Take notifications with the moments of their arrival, oldest first; None where a link began."""
@@ -143,7 +118,7 @@ class Track:
             return
         host_us = np.array([moment.host_us for moment in moments], np.int64)[decoded.of]
         utc_us = np.array([moment.utc_us for moment in moments], np.int64)[decoded.of]
-        values = _quantised(decoded.samples, self.vendor)
+        values = quantised(decoded.samples, self.vendor)
         prompt = np.append(decoded.of[1:] != decoded.of[:-1], True)
         at = 0
         while at < len(host_us):
@@ -190,7 +165,7 @@ class Track:
     def _new_clock(self, ppm: float | None) -> SensorClock:
         return SensorClock(ppm, limit_ppm=self.vendor.clock_ppm, keeps=self.vendor.resume is not None)
 
-    def _observe(self, rows: Rows, values: _Values, host_us: Int64s, utc_us: Int64s, prompt: Bools) -> None:
+    def _observe(self, rows: Rows, values: Values, host_us: Int64s, utc_us: Int64s, prompt: Bools) -> None:
         """Let the clock see samples, and place them or hold them until it knows their time."""
         for stretch in self.clock.observe(rows.ticks, host_us, utc_us - host_us, prompt):
             i, j = stretch.start, stretch.stop
@@ -217,41 +192,16 @@ class Track:
 
     def oldest_us(self) -> int | None:
         """Return UTC µs of the oldest sample not handed over yet, None if there is none."""
-        return int(self._pieces[0].t_us[0]) if self._pieces else None
+        return self._cutter.oldest_us()
 
     def fresh(self, calibration: str) -> list[ImuBatch]:
         """Return what has got its times since the last call, without waiting for its second to be over."""
-        batches: list[ImuBatch] = []
-        run: list[Piece] = []
-        for piece in self._fresh:
-            if run and not piece.joins:
-                batches.append(self._batch(run, calibration))
-                run = []
-            run.append(piece)
-        self._fresh = []
-        return [*batches, self._batch(run, calibration)] if run else batches
+        fresh, self._fresh = self._fresh, []
+        return self._cutter.joined(fresh, self._reader.period_us, calibration)
 
     def cut(self, before_us: int, calibration: str) -> tuple[list[ImuBatch], list[Gap]]:
         """Hand over all samples before a time: a batch for each unbroken stretch and each UTC second."""
-        batches: list[ImuBatch] = []
-        gaps: list[Gap] = []
-        run: list[Piece] = []
-        while self._pieces and self._pieces[0].t_us[0] < before_us:
-            piece = self._pieces.popleft()
-            second_end = (int(piece.t_us[0]) // SECOND_US + 1) * SECOND_US
-            at = int(np.searchsorted(piece.t_us, second_end))
-            if at < len(piece.t_us):
-                piece, rest = piece.split(at)
-                self._pieces.appendleft(rest)
-            if run and (not piece.joins or run[0].t_us[0] // SECOND_US != piece.t_us[0] // SECOND_US):
-                batches.append(self._batch(run, calibration))
-                run = []
-            if piece.missing is not None:
-                gaps.append(self._gap(piece.missing, int(piece.t_us[0])))
-            run.append(piece)
-        if run:
-            batches.append(self._batch(run, calibration))
-        return batches, gaps
+        return self._cutter.cut(before_us, self._reader.period_us, calibration)
 
     def _note(self, count: int, *, spread: int, estimated: bool, reason: str) -> None:
         if count or spread:
@@ -283,40 +233,6 @@ class Track:
             t_us = np.maximum(t_us, before + 1 + np.arange(len(t_us)))
         self.newest_us = int(t_us[-1])
         placed = replace(piece, t_us=t_us, missing=missing)
-        self._pieces.append(placed)
+        self._cutter.add(placed)
         if self.watched:
             self._fresh.append(placed)
-
-    def _batch(self, run: Sequence[Piece], calibration: str) -> ImuBatch:
-        t_us = np.concatenate([piece.t_us for piece in run])
-        flags = np.concatenate([piece.flags for piece in run])
-        nominal_ns = round(self._reader.period_us * 1000)
-        period_ns = mean_period_ns(t_us) if len(t_us) > 1 else nominal_ns
-        regular = regular_times(int(t_us[0]), period_ns, len(t_us))
-        return ImuBatch(
-            sensor=self.sensor,
-            segment=self.segment,
-            first_tick=int(run[0].ticks[0]),
-            period_ns=period_ns,
-            t_us=regular if np.abs(regular - t_us).max() < SNAP_US else t_us,
-            acc=np.concatenate([piece.acc for piece in run]),
-            gyr=np.concatenate([piece.gyr for piece in run]),
-            scale=self.vendor.scale,
-            flags=flags if flags.any() else None,
-            calibration=calibration,
-        )
-
-    def _gap(self, missing: Missing, to_us: int) -> Gap:
-        # A host clock set back in between must not make the gap end before it begins.
-        from_us = min(missing.from_us or to_us, to_us)
-        known = (missing.count, missing.estimated, missing.reason, missing.spread)
-        return Gap(self.sensor, self.segment, from_us, to_us, *known)
-
-
-def _quantised(samples: Samples, vendor: Vendor) -> _Values:
-    acc, acc_clipped = quantise(samples.acc, vendor.scale.acc_nano)
-    gyr, gyr_clipped = quantise(samples.gyr, vendor.scale.gyr_nano)
-    flags = acc_clipped * SampleFlag.CLIPPED_ACC + gyr_clipped * SampleFlag.CLIPPED_GYR
-    if vendor.timing is not Timing.STAMPED:
-        flags = flags + SampleFlag.TIME_ESTIMATED
-    return _Values(acc, gyr, flags.astype(np.uint8))

@@ -225,8 +225,10 @@ class Intake:
     ) -> None:
         now_us = self._clock()
         live, behind = self._stream(c, wearer, late=False), self._stream(c, wearer, late=True)
-        # What is behind stays so up to its last message, or the end of its run would be cut off.
-        late = live.is_behind(message, now_us) or behind.goes_on_with(message, live.analysed_us)
+        # What is behind stays so up to its last message, or the end of its run would be cut off; and what a
+        # sensor had kept is no news, even where nothing newer has come yet.
+        late = message.kept or live.is_behind(message, now_us)
+        late = late or behind.goes_on_with(message, live.analysed_us)
         stream = behind if late else live
         row = self._journal.put_message(c, wearer, message, payload, received_us=now_us, lane=Lane(late))
         self._fed_us[wearer, late] = now_us

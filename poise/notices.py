@@ -46,7 +46,8 @@ class SensorStatus(msgspec.Struct, frozen=True, kw_only=True):
         damaged: notifications that could not be read.
         repeated: samples that came twice and were taken once.
         drops: connections that ended without being asked to.
-        trouble: why it is not connected: "not seen", "refused" or "no free slot"; "" while it is.
+        trouble: why it is not connected: "not seen", "refused", "recording" or "no free slot"; "" while
+            it is.
         skew_us: an estimate of how much later its times are than those of a sensor on the trunk, from common
             movements; None while unknown, and for that sensor.
     """

@@ -14,6 +14,8 @@ from bumble import att, hci
 from bumble.core import UUID, AdvertisingData, BaseBumbleError
 from bumble.device import Device
 
+from device.tasks import obey_cancellation
+
 _UUID_LISTS = {
     AdvertisingData.Type.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS: 2,
     AdvertisingData.Type.INCOMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS: 2,
@@ -112,11 +114,13 @@ class _Heard:
 async def bleak_errors(request: Any) -> Any:
     """Wait for something of the stack, and raise its failures as bleak's own errors."""
     try:
-        return await request
+        result = await request
     except att.ATT_Error as exc:
         raise BleakGATTProtocolError(exc.error_code) from exc
     except (BaseBumbleError, hci.HCI_Error) as exc:
         raise BleakError(str(exc)) from exc
+    obey_cancellation()
+    return result
 
 
 def full_uuid(uuid: UUID) -> str:

@@ -22,7 +22,7 @@ from bumble.link import LocalLink
 
 from device.radio.central import end_link
 from device.vendors import Vendor
-from device.vendors.base import Endpoint, Keeping, Notification, Peripheral, Samples
+from device.vendors.base import Endpoint, Keeping, Notification, Peripheral, Recorder, Samples
 from poise.errors import DecodeError
 from poise.samples import Floats, Int64s
 
@@ -63,6 +63,7 @@ class Ledger:
         last_tick: tick of the newest, modulo 2^32.
         kept: of those handed over, how many had waited in the sensor's own memory for a link.
         reboots: how often it was switched off and on.
+        recorded: samples in its own recordings, handed over or not.
     """
 
     produced: int = 0
@@ -73,6 +74,7 @@ class Ledger:
     last_tick: int = 0
     kept: int = 0
     reboots: int = 0
+    recorded: int = 0
 
 
 class VirtualSensor:
@@ -130,17 +132,16 @@ class VirtualSensor:
     async def run_to(self, index: int) -> None:
         """Let the sensor's clock reach sample `index`, and send what it passed if somebody listens."""
         start, self.ledger.produced = self.ledger.produced, max(index, self.ledger.produced)
-        if index <= start or not (self.sending or isinstance(self.peripheral, Keeping)):
+        await self._give_out()
+        if index <= start or not (self.sending or self._puts_by()):
             return
         ticks, acc, gyr = self._source.samples_by_index(self.segment, start, index)
         if self._booted_us < 0:
             self._booted_us = int(ticks[0])
         ticks = np.asarray(ticks, np.int64) - self._booted_us
         numbered = list(zip(range(start, index), (ticks % (1 << 32)).tolist(), strict=True))
-        if not self.sending and isinstance(self.peripheral, Keeping):
-            kept = self.peripheral.keep(Samples(ticks, acc, gyr))
-            self._kept += numbered[:kept]
-            self.ledger.kept += kept
+        if not self.sending:
+            self._put_by(Samples(ticks, acc, gyr), numbered)
             return
         waiting = [*self._kept, *numbered]
         for notification, n in self.peripheral.send(Samples(ticks, acc, gyr)):
@@ -151,6 +152,25 @@ class VirtualSensor:
                 self._book(*sample)
             waiting = waiting[n:]
         self._kept = waiting
+
+    def _puts_by(self) -> bool:
+        """Does it measure although nobody listens?"""
+        mine = self.peripheral
+        return isinstance(mine, Keeping) or (isinstance(mine, Recorder) and mine.recording)
+
+    def _put_by(self, samples: Samples, numbered: list[tuple[int, int]]) -> None:
+        if isinstance(self.peripheral, Keeping):
+            kept = self.peripheral.keep(samples)
+            self._kept += numbered[:kept]
+            self.ledger.kept += kept
+        elif isinstance(self.peripheral, Recorder):
+            self.ledger.recorded += self.peripheral.record(samples)
+
+    async def _give_out(self) -> None:
+        """Send the next part of a recording that somebody asked for."""
+        for notification in self.peripheral.exported() if isinstance(self.peripheral, Recorder) else ():
+            if not await self._send(notification):
+                return
 
     async def drop(self) -> None:
         """Hang up, as a sensor does that is switched off and on; it advertises again at once."""

@@ -190,6 +190,45 @@ class Keeping(Protocol):
         ...
 
 
+@runtime_checkable
+class MayRecord(Protocol):
+    """A `Vendor` whose sensors may be recording by themselves, and then do not stream.
+
+    Attributes:
+        ask_recording: a command that makes a sensor say whether it does.
+        recording_uuid: the characteristic that then tells.
+    """
+
+    @property
+    def ask_recording(self) -> Write: ...  # noqa: D102 - documented above
+    @property
+    def recording_uuid(self) -> str: ...  # noqa: D102
+
+    def is_recording(self, value: bytes) -> bool:
+        """Return whether it does, from a value of `recording_uuid`."""
+        ...
+
+
+@runtime_checkable
+class Recorder(Protocol):
+    """A `Peripheral` that records into its own memory when told to, and gives recordings out when asked.
+
+    Attributes:
+        recording: it does so now.
+    """
+
+    @property
+    def recording(self) -> bool: ...  # noqa: D102 - documented above
+
+    def record(self, samples: Samples) -> int:
+        """Measure while `recording`; return how many of the samples found room, the first ones."""
+        ...
+
+    def exported(self) -> Sequence[Notification]:
+        """Return what it sends next of a recording that it was asked for."""
+        ...
+
+
 class Vendor(Protocol):
     """One maker's sensor, in the mode that Poise runs it in.
 

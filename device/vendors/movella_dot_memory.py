@@ -1,8 +1,8 @@
 """The memory of a Movella DOT: record on the sensor, and export the recording later.
 
 After "Movella DOT BLE Services Specifications", XD0506P revision C, July 2023, section 5. Not verified on
-hardware. Messages are written to `CONTROL`, acknowledged in what `ACKNOWLEDGE` then reads, and answered by
-notifications of `NOTIFICATION`. Each is
+hardware. `device.recall` leads the conversation: messages are written to `CONTROL`, acknowledged in what
+`ACKNOWLEDGE` then reads, and answered by notifications of `NOTIFICATION`. Each is
 
     0  uint8   1, a message about recordings
     1  uint8   n, bytes of data with the next one
@@ -25,7 +25,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from device.vendors.base import Samples, Write
-from device.vendors.movella_dot import SAMPLE_BYTES, decode, uuid
+from device.vendors.movella_dot_frames import SAMPLE_BYTES, decode, uuid
 from poise.errors import DecodeError
 
 MESSAGE_SERVICE: Final = uuid(0x7000)
@@ -39,6 +39,11 @@ OPEN_END: Final = 0xFFFF
 """Seconds of a recording that goes on until it is stopped, or the memory is nine tenths full."""
 TIME_ACC_GYR: Final = bytes([0x00, 0x07, 0x08])
 """What an export holds: ticks, accelerations, angular rates, as the stream's 28 bytes."""
+HOLDS_S: Final = 6 * 3600
+"""What the whole memory holds at 60 Hz, about, after the maker's user manual XD0502P."""
+SIZE_BYTES: Final = 64 << 20
+SECTOR_BYTES: Final = 228_000
+_FULL: Final = 0.9
 _FLASH: Final = struct.Struct("<IIHII")
 _FLASH_MAGIC: Final = 0x466C6173
 _FILE: Final = struct.Struct("<IIHIH")
@@ -143,6 +148,11 @@ def read_acknowledge(value: bytes) -> Acknowledged:
     return Acknowledged(data[0], Message(data[1], data[2:]))
 
 
+def acknowledge(result: int, control: Message) -> bytes:
+    """Return what `ACKNOWLEDGE` reads after a control."""
+    return message(_ACKNOWLEDGED, bytes([result, control.kind]) + control.data)
+
+
 def ask_state() -> Write:
     """Return the message whose acknowledgement tells what the sensor is doing."""
     return Write(CONTROL, message(Kind.GET_STATE))
@@ -210,6 +220,31 @@ def file_sectors(messages: Iterable[Message]) -> list[int]:
     return sectors
 
 
+def room_s(messages: Iterable[Message]) -> float:
+    """Return for how many seconds more the memory takes 60 Hz, about, from what `file_sectors` takes.
+
+    Raises:
+        DecodeError: if the first of them is not the memory's header.
+    """
+    told = list(messages)
+    sectors = file_sectors(told)
+    header = next((data for kind, data in told if kind == Kind.FLASH_INFO), None)
+    if header is None:
+        return 0.0
+    size = int(_FLASH.unpack_from(header)[4])
+    return max(0.0, _FULL - sum(sectors) * SECTOR_BYTES / size) * HOLDS_S
+
+
+def flash_header(files: int) -> bytes:
+    """Return the beginning of the memory's header, as a sensor tells it."""
+    return _FLASH.pack(_FLASH_MAGIC, 128, 0x0200, 0, SIZE_BYTES) + files.to_bytes(4, "little")
+
+
+def write_file_info(info: FileInfo) -> bytes:
+    """Return the beginning of the data of a FILE_INFO; `read_file_info` reads it."""
+    return _FILE.pack(_FILE_MAGIC, 128, 0x0100, info.start_utc_s, info.duration_s)
+
+
 def read_file_info(data: bytes) -> FileInfo:
     """Read the data of a FILE_INFO.
 
@@ -232,8 +267,9 @@ class Export:
         damaged: packets without a good sample.
     """
 
-    def __init__(self) -> None:
-        self.next, self.damaged = 0, 0
+    def __init__(self, first: int = 0) -> None:
+        """Want the packets from `first` on: those before are there already."""
+        self.next, self.damaged = first, 0
         self.broken = self.done = False
 
     def again(self) -> Write:
@@ -243,10 +279,14 @@ class Export:
 
     def feed(self, notifications: Sequence[bytes]) -> Samples:
         """Take notifications of `NOTIFICATION`, oldest first, and return the samples in them."""
+        return decode([data for data in self.take(notifications) if data])
+
+    def take(self, notifications: Sequence[bytes]) -> list[bytes]:
+        """Take notifications likewise, and return each packet's bytes, b"" for one without a good sample."""
         taken = [data for value in notifications if (data := self._take(value)) is not None]
-        good = [data for data in taken if len(data) == SAMPLE_BYTES]
-        self.damaged += len(taken) - len(good)
-        return decode(good)
+        rows = [data if len(data) == SAMPLE_BYTES else b"" for data in taken]
+        self.damaged += rows.count(b"")
+        return rows
 
     def _take(self, value: bytes) -> bytes | None:
         try:

@@ -112,6 +112,41 @@ def assign(
     leave(run(assigning.assign(load(), hci, wanted)))
 
 
+@sensors.command("record")
+def record_on_sensors(
+    sensor: Worn = None,
+    patient: Patient = None,
+    data: Data = None,
+    hci: Hci = "",
+    simulated: Simulated = False,
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Delete first what is in their memories and has come home.")
+    ] = False,
+) -> None:
+    """Let Movella DOTs record into their own memories, to be worn away from the computer."""
+    from poise.cli.person import recalling
+
+    settings = load(patient=patient, data=data, sensors=_sensors(sensor))
+    leave(run(recalling.record(settings, hci, _origin(simulated), erase=erase)))
+
+
+@sensors.command()
+def fetch(
+    patient: Patient = None,
+    data: Data = None,
+    hci: Hci = "",
+    simulated: Simulated = False,
+    incomplete: Annotated[
+        bool, typer.Option("--incomplete", help="Do not wait for sensors that recorded at the same time.")
+    ] = False,
+) -> None:
+    """End what `poise sensors record` began, bring it home and store it."""
+    from poise.cli.person import recalling
+
+    settings = load(patient=patient, data=data)
+    leave(run(recalling.fetch(settings, hci, _origin(simulated), incomplete=incomplete)))
+
+
 @app.command()
 def calibrate(
     sensor: Worn = None,

@@ -133,6 +133,18 @@ class Cues:
     desktop: bool = False
 
 
+def calibration_file(data: Path, wearer: Wearer) -> Path:
+    """Return where a wearer's calibration is kept."""
+    return data / f"calibration-{wearer.site}-{wearer.patient}.json"
+
+
+def calibration_on(file: Path) -> Calibration | None:
+    """Return the calibration on file, None without a readable one."""
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(file.read_bytes(), type=Calibration)
+    return None
+
+
 @dataclass(slots=True)
 class Wearing:
     """A gateway at work, with its spool, bridge and calibration.
@@ -157,9 +169,7 @@ class Wearing:
 
     def begin(self) -> None:
         """Use the calibration on file, or watch for one; take commands from now on."""
-        known: Calibration | None = None
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            known = msgspec.json.decode(self.file.read_bytes(), type=Calibration)
+        known = calibration_on(self.file)
         if known is not None:
             self._use(known)
         edge = self.gateway.edge
@@ -247,6 +257,19 @@ def spooling(data: Path, name: str, wearer: Wearer) -> Iterator[DiskSpool]:
         yield spool
 
 
+def bridge_of(wearer: Wearer, broker: BrokerSettings, spool: DiskSpool, session: str, origin: str) -> Bridge:
+    """Return what sends a wearer's spool."""
+    presence = Presence(
+        state="online",
+        gateway=platform.node() or "gateway",
+        session=session,
+        since_us=now_us(),
+        origin=origin,
+        program=f"poise {__version__}",
+    )
+    return Bridge(broker, wearer, spool, presence)
+
+
 def _prepared(
     wearer: Wearer,
     sensors: Mapping[str, str] | Sequence[str],
@@ -261,15 +284,7 @@ def _prepared(
     message_s: float,
 ) -> Wearing:
     session = new_session()
-    presence = Presence(
-        state="online",
-        gateway=platform.node() or "gateway",
-        session=session,
-        since_us=now_us(),
-        origin=origin,
-        program=f"poise {__version__}",
-    )
-    bridge = Bridge(broker, wearer, spool, presence)
+    bridge = bridge_of(wearer, broker, spool, session, origin)
     gateway = Gateway(
         wearer,
         sensors,
@@ -284,7 +299,7 @@ def _prepared(
         message_s=message_s,
     )
     gateway.signals.given = lambda notice: told(notice.sentence)
-    file = data / f"calibration-{wearer.site}-{wearer.patient}.json"
+    file = calibration_file(data, wearer)
     worn = Wearing(gateway, bridge, spool, file, told)
     worn.begin()
     return worn

@@ -15,6 +15,7 @@ from ingest.shards import Shard, shard_named, shards_for
 from ingest.store import ResultStore, SqliteResults
 from poise.cli import parts, radio
 from poise.cli import workers as workers_
+from poise.cli.person import recalling
 from poise.cli.running import OK, out
 from poise.cli.settings import Settings
 
@@ -89,6 +90,8 @@ async def _wear(settings: Settings, backend: Backend | None, origin: str) -> int
         message_s=settings.gateway.message_s,
     ) as worn:
         out.print(f"Gateway of {settings.wearer.patient}, session {worn.gateway.session}.")
+        if waiting := recalling.reminder(worn.spool):
+            out.print(waiting, soft_wrap=True)
         await asyncio.sleep(FOREVER)
     return OK
 

@@ -9,7 +9,8 @@ from device.assembler import Assembler
 from device.clock import Moment
 from device.ticks import WRAP
 from device.track import LastSample
-from device.vendors import movella_dot, vendor_named
+from device.vendors import movella_dot_frames as movella_dot
+from device.vendors import vendor_named
 from device.vendors.base import Keeping, Notification, Samples
 from poise.samples import SampleMessage, regular_times
 

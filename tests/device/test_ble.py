@@ -25,7 +25,7 @@ from device.gateway import Gateway
 from device.radio.central import open_central
 from device.radio.room import RadioRoom, RoomControl
 from device.spool import DiskSpool
-from device.vendors import movella_dot as dot
+from device.vendors import movella_dot_frames as dot
 from poise.errors import ConfigurationError, SensorError
 from poise.topics import Wearer
 

@@ -8,7 +8,8 @@ import pytest
 from device.assembler import Assembler
 from device.clock import Moment
 from device.ticks import WRAP, TickRead, read_tick
-from device.vendors import movella_dot, vendor_named
+from device.vendors import movella_dot_frames as movella_dot
+from device.vendors import vendor_named
 from device.vendors.base import Notification, Samples
 from poise.samples import ImuBatch, SampleMessage
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.vendors import VENDORS, movella_dot, vendor_named, vendor_of
+from device.vendors import VENDORS, vendor_named, vendor_of
+from device.vendors import movella_dot_frames as movella_dot
 from device.vendors.base import Advertised, Decoded, Notification, Samples
 from poise.errors import DecodeError
 from poise.samples import quantise

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.vendors import movella_dot
+from device.vendors import movella_dot_frames as movella_dot
 from device.vendors import movella_dot_memory as memory
 from device.vendors.base import Samples
 from device.vendors.movella_dot_memory import Export, Kind, Message, Result, message, read_message

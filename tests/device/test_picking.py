@@ -14,7 +14,7 @@ from device.ble import Bluetooth
 from device.clock import SystemClock
 from device.picking import LOOK_S, Choice, Movements, moved_most, movement
 from device.radio.room import RadioRoom
-from device.vendors import movella_dot as dot
+from device.vendors import movella_dot_frames as dot
 from device.vendors import vendor_named
 from device.wearer import Wearer, parse_script
 from poise.samples import Floats

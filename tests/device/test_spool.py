@@ -154,3 +154,15 @@ def test_what_put_has_returned_survives_sigkill(tmp_path: Path) -> None:
     assert len(kept) in (promised + 1, promised + 2)
     last = decode_samples(spool.after(0, 100_000)[-1].payload).batches[0]
     assert spool.last_samples()["a"].t_us == last.t_us[-1]
+
+
+def test_a_spool_of_before_recordings_is_brought_up(tmp_path: Path) -> None:
+    spool = DiskSpool(tmp_path / "spool.db")
+    spool.put(message(0))
+    for table in ("recording", "stretch"):
+        spool._db.execute(f"DROP TABLE {table}")
+    spool._db.execute("PRAGMA user_version = 3")
+    spool.close()
+    again = DiskSpool(tmp_path / "spool.db")
+    assert again.put(message(1)) == 1
+    assert again._one("PRAGMA user_version") == 4

@@ -12,7 +12,7 @@ import pytest
 from house_night import WHO, Night
 from ingest_helpers import Shelf
 
-from device.vendors import movella_dot as dot
+from device.vendors import movella_dot_frames as dot
 from device.vendors.base import Samples
 from device.wearer import Wearer as VirtualWearer
 from ingest.broker import Received

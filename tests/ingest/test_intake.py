@@ -137,6 +137,17 @@ def test_what_a_sensor_kept_over_a_break_is_no_clock_set_back(shelf: Shelf) -> N
     assert [unpack(trust).doubts for (trust,) in shelf.rows("SELECT trust FROM calibrations")] == [()]
 
 
+def test_what_a_sensor_recorded_is_no_news_even_where_nothing_newer_has_come(shelf: Shelf) -> None:
+    recorded = [replace(m, session="r1", kept=True) for m in day(20, 100)]
+    for part in samples([*day(20), *recorded]):
+        live = shelf.intake.take([part]).live
+    assert live == {}
+    take_all(shelf, samples([replace(m, sequence=100 + i) for i, m in enumerate(day(20, 200))]))
+    runs = shelf.rows("SELECT late, reason, from_us FROM runs ORDER BY id")
+    begins = [START_US + second * 1_000_000 for second in (0, 100, 200)]
+    assert runs == [(0, "start", begins[0]), (1, "start", begins[1]), (0, "gap", begins[2])]
+
+
 CHANGED = ("runs", "calibrations", "gaps", "ledger")
 
 

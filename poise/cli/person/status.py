@@ -16,11 +16,13 @@ from poise.skeleton import Segment, place, spoken
 _TROUBLE: Final = {
     Trouble.NOT_SEEN: "not seen",
     Trouble.REFUSED: "refuses to connect",
+    Trouble.RECORDING: "records by itself",
     Trouble.NO_SLOT: "no connection free",
 }
 _MEND: Final = {
     Trouble.NOT_SEEN: "Switch it on, charge it, bring it near, and close the maker's app on your phone.",
     Trouble.REFUSED: "Switch it off and on again.",
+    Trouble.RECORDING: "`poise sensors fetch` ends its recording and brings it home.",
     Trouble.NO_SLOT: "This adapter is full: wear fewer sensors or use another adapter.",
 }
 _LOW_PERCENT: Final = 15

@@ -20,7 +20,7 @@ from ingest.mosquitto.accounts import gateway_name
 from poise.calibration import Calibration, Verdict
 from poise.cli import parts, radio
 from poise.cli.parts import Wearing, now_us
-from poise.cli.person import status
+from poise.cli.person import recalling, status
 from poise.cli.running import FAILED, OK, err, out
 from poise.cli.settings import Settings
 from poise.skeleton import spoken
@@ -66,6 +66,8 @@ async def wear(settings: Settings, transport: str, origin: str) -> int:
         tally = Tally()
         worn.gateway.observers.append(tally)
         out.print(f"Wearing as {settings.wearer.patient}; Ctrl-C ends it and keeps what was measured.")
+        if waiting := recalling.reminder(worn.spool):
+            out.print(waiting, soft_wrap=True)
         await (_watch(worn, tally) if out.is_terminal else _log(worn, tally))
     return OK
 
