@@ -148,12 +148,12 @@ class Errand:
                 async with talking(sensor, self.clock, self.backend, self.within_s) as peer:
                     await self._bring(Memory(peer), sensor)
                     done = True
-            except SensorError:
+            except SensorError as exc:
                 came = await asyncio.to_thread(self._came, sensor)
                 tries, have = 0 if came > have >= 0 else tries + 1, came
                 if tries >= _TRIES:
                     raise
-                self.told(f"{_at(segment)}: the link was lost; trying again.")
+                self.told(f"{_at(segment)}: {exc} Trying again.")
                 await asyncio.sleep(_PAUSE_S)
 
     def _came(self, sensor: str) -> int:
