@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from analytics.exposure.counts import QuarterExposure
 from ingest.reading import Day, Person, Series
 from ingest.sqlite import reading
 from ingest.store import ResultStore, key, wearer_of
@@ -58,9 +59,11 @@ class StoreReader:
             row = c.execute(f"{_PERSON} WHERE wearer = ?", (key(wearer),)).fetchone()
         return None if row is None else _person(row)
 
-    def series(self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int) -> Mapping[str, Series]:
+    def series(
+        self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int, points: int = 0
+    ) -> Mapping[str, Series]:
         """See `Reader`."""
-        return self._results.series(wearer, streams, from_s, to_s)
+        return self._results.series(wearer, streams, from_s, to_s, points)
 
     def episodes(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Episode]:
         """See `Reader`."""
@@ -70,6 +73,10 @@ class StoreReader:
         """See `Reader`."""
         person = self.person(wearer)
         return () if person is None else self._results.days(wearer, first, last, person.timezone)
+
+    def quarters(self, wearer: Wearer, from_s: int, to_s: int) -> Sequence[QuarterExposure]:
+        """See `Reader`."""
+        return self._results.quarters(wearer, from_s, to_s)
 
     def gaps(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Gap]:
         """See `Reader`."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from analytics.exposure.counts import QuarterExposure
 from ingest.reader import StoreReader
 from ingest.reading import Day, Person, Reader, Series
 from ingest.shards import count_in, shard_of, shards
@@ -56,9 +57,11 @@ class ReaderOfAll:
         """See `Reader`."""
         return self._of(wearer).person(wearer)
 
-    def series(self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int) -> Mapping[str, Series]:
+    def series(
+        self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int, points: int = 0
+    ) -> Mapping[str, Series]:
         """See `Reader`."""
-        return self._of(wearer).series(wearer, streams, from_s, to_s)
+        return self._of(wearer).series(wearer, streams, from_s, to_s, points)
 
     def episodes(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Episode]:
         """See `Reader`."""
@@ -67,6 +70,10 @@ class ReaderOfAll:
     def days(self, wearer: Wearer, first: date, last: date) -> Sequence[Day]:
         """See `Reader`."""
         return self._of(wearer).days(wearer, first, last)
+
+    def quarters(self, wearer: Wearer, from_s: int, to_s: int) -> Sequence[QuarterExposure]:
+        """See `Reader`."""
+        return self._of(wearer).quarters(wearer, from_s, to_s)
 
     def gaps(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Gap]:
         """See `Reader`."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from analytics.exposure.counts import QuarterExposure
 from poise.notices import Live, Presence, SensorStatus
 from poise.results import Episode
 from poise.samples import Floats, Gap, Int64s
@@ -32,14 +33,15 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One stream's seconds; seconds without data are simply not there, and pages draw them as gaps.
+    """One stream's seconds or longer steps; those without data are simply not there, pages draw them as gaps.
 
     Attributes:
-        t_s: (n,) int64 UTC s, increasing.
-        mean: (n,) rad.
+        t_s: (n,) int64 UTC s, increasing; each step's beginning, a multiple of `step_s`.
+        mean: (n,) rad, weighted by coverage.
         low: (n,) rad.
         high: (n,) rad.
-        coverage: (n,) 0 to 1.
+        coverage: (n,) 0 to 1, of the whole step.
+        step_s: s.
     """
 
     t_s: Int64s
@@ -47,6 +49,12 @@ class Series:
     low: Floats
     high: Floats
     coverage: Floats
+    step_s: int = 1
+
+    @property
+    def columns(self) -> tuple[Int64s, Floats, Floats, Floats, Floats]:
+        """The five columns in their order."""
+        return self.t_s, self.mean, self.low, self.high, self.coverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +83,14 @@ class Reader(Protocol):
         """Return one wearer, None if unknown."""
         ...
 
-    def series(self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int) -> Mapping[str, Series]:
-        """Return the streams' seconds in `from_s <= t < to_s`; a stream without data has an empty series."""
+    def series(
+        self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int, points: int = 0
+    ) -> Mapping[str, Series]:
+        """Return the streams' seconds in `from_s <= t < to_s`; a stream without data has an empty series.
+
+        With `points`, return the longest steps that still give that many in the time, which is widened to
+        whole steps.
+        """
         ...
 
     def episodes(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Episode]:
@@ -85,6 +99,10 @@ class Reader(Protocol):
 
     def days(self, wearer: Wearer, first: date, last: date) -> Sequence[Day]:
         """Return the local days from `first` to `last` that have any data, in the wearer's time zone."""
+        ...
+
+    def quarters(self, wearer: Wearer, from_s: int, to_s: int) -> Sequence[QuarterExposure]:
+        """Return the full exposure of the quarters that begin in the time, by quarter and run."""
         ...
 
     def gaps(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Gap]:

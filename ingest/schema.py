@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 MIGRATIONS: Final = {
     1: """
@@ -15,6 +15,30 @@ ALTER TABLE ledger ADD COLUMN spread INTEGER NOT NULL DEFAULT 0
 """,
     3: """
 CREATE TABLE states (wearer TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT
+""",
+    4: """
+ALTER TABLE outbox RENAME COLUMN line TO body;
+ALTER TABLE outbox ADD COLUMN lines INTEGER NOT NULL DEFAULT 1;
+CREATE TABLE outbox_size (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    lines INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT;
+INSERT INTO outbox_size SELECT 1, count(*), coalesce(sum(length(body)), 0) FROM outbox;
+CREATE TABLE stale_hours (
+    wearer TEXT NOT NULL,
+    hour_s INTEGER NOT NULL,
+    upto INTEGER NOT NULL,
+    PRIMARY KEY (wearer, hour_s)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE quarters (
+    wearer TEXT NOT NULL,
+    quarter_s INTEGER NOT NULL,
+    run_us INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    counts BLOB NOT NULL,
+    PRIMARY KEY (wearer, quarter_s, run_us)
+) STRICT, WITHOUT ROWID
 """,
 }
 """What makes the tables of a version those of the next one."""
@@ -173,8 +197,32 @@ CREATE TABLE exposures (
     PRIMARY KEY (wearer, quarter_s, run_us, kind)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE quarters (
+    wearer TEXT NOT NULL,
+    quarter_s INTEGER NOT NULL,
+    run_us INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    counts BLOB NOT NULL,
+    PRIMARY KEY (wearer, quarter_s, run_us)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    line BLOB NOT NULL
+    body BLOB NOT NULL,
+    lines INTEGER NOT NULL DEFAULT 1
 ) STRICT;
+
+CREATE TABLE outbox_size (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    lines INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT;
+INSERT INTO outbox_size VALUES (1, 0, 0);
+
+CREATE TABLE stale_hours (
+    wearer TEXT NOT NULL,
+    hour_s INTEGER NOT NULL,
+    upto INTEGER NOT NULL,
+    PRIMARY KEY (wearer, hour_s)
+) STRICT, WITHOUT ROWID;
 """

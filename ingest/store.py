@@ -3,18 +3,34 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from pathlib import Path
-from typing import Protocol
-from zoneinfo import ZoneInfo
+from typing import Final, Protocol
 
 import msgspec
 import numpy as np
 
+from analytics.exposure.counts import QuarterExposure
+from ingest.coarse import step_for, whole_steps
+from ingest.localdays import days_of, local_days
+from ingest.quarters import pack, quarters_in, unpack
 from ingest.reading import Day, Series
 from ingest.sqlite import Connection, reading
-from poise.results import QUARTER_S, Episode, Exposure, Results, Second
+from poise.results import Episode, Results, Second
 from poise.topics import Wearer
+
+EPISODE: Final = msgspec.json.Decoder(Episode)
+"""Reads an episode as it is stored; made once, because there may be thousands of them."""
+_OF_STREAM: Final = (
+    "FROM seconds WHERE stream = (SELECT id FROM streams WHERE wearer = ? AND name = ?) "
+    "AND t_s >= ? AND t_s < ?"
+)
+_SECONDS: Final = f"SELECT t_s, mean, low, high, coverage {_OF_STREAM} ORDER BY t_s"
+_STEPS: Final = (
+    "SELECT t_s / :step * :step AS step, sum(mean * coverage) / sum(coverage), min(low), max(high), "
+    f"sum(coverage) / :step {_OF_STREAM} AND coverage > 0 GROUP BY step ORDER BY step"
+)
+"""What `ingest.coarse.coarser` does, where the rows are."""
 
 
 class ResultStore(Protocol):
@@ -28,8 +44,10 @@ class ResultStore(Protocol):
         """
         ...
 
-    def series(self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int) -> Mapping[str, Series]:
-        """Return the streams' seconds in `from_s <= t < to_s`; a stream without data is empty."""
+    def series(
+        self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int, points: int = 0
+    ) -> Mapping[str, Series]:
+        """Return the streams' seconds in `from_s <= t < to_s`, or longer steps; see `Reader`."""
         ...
 
     def episodes(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Episode]:
@@ -38,6 +56,10 @@ class ResultStore(Protocol):
 
     def days(self, wearer: Wearer, first: date, last: date, timezone: str) -> Sequence[Day]:
         """Return the local days from `first` to `last` that have any exposure."""
+        ...
+
+    def quarters(self, wearer: Wearer, from_s: int, to_s: int) -> Sequence[QuarterExposure]:
+        """Return the full exposure of the quarters that begin in the time, by quarter and run."""
         ...
 
 
@@ -66,19 +88,22 @@ class SqliteResults:
             "VALUES (?, ?, ?, ?, ?)",
             [(name, e.quarter_s, e.run_us, e.kind, e.seconds) for e in results.exposures],
         )
+        connection.executemany(
+            "INSERT OR REPLACE INTO quarters (wearer, quarter_s, run_us, origin, counts) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [(name, q.quarter_s, q.run_us, origin, pack(q)) for q in quarters_in(results)],
+        )
 
-    def series(self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int) -> Mapping[str, Series]:
+    def series(
+        self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int, points: int = 0
+    ) -> Mapping[str, Series]:
         """See `ResultStore`."""
+        step_s = step_for(from_s, to_s, points)
+        within = whole_steps(from_s, to_s, step_s)
+        sql = (_SECONDS if step_s == 1 else _STEPS).replace(":step", str(step_s))
         with reading(self._path) as connection:
             return {
-                stream: series_of(
-                    connection.execute(
-                        "SELECT t_s, mean, low, high, coverage FROM seconds WHERE stream = "
-                        "(SELECT id FROM streams WHERE wearer = ? AND name = ?) "
-                        "AND t_s >= ? AND t_s < ? ORDER BY t_s",
-                        (key(wearer), stream, from_s, to_s),
-                    )
-                )
+                stream: series_of(connection.execute(sql, (key(wearer), stream, *within)), step_s)
                 for stream in streams
             }
 
@@ -90,18 +115,30 @@ class SqliteResults:
                 "AND coalesce(end_us, last_us) >= ? ORDER BY start_us, id",
                 (key(wearer), to_us, from_us),
             )
-            return [msgspec.json.decode(row[0], type=Episode) for row in rows]
+            return [EPISODE.decode(row[0]) for row in rows]
 
     def days(self, wearer: Wearer, first: date, last: date, timezone: str) -> Sequence[Day]:
-        """See `ResultStore`."""
-        from_s, to_s = span_of(first, last, timezone)
+        """See `ResultStore`; every time zone in use changes its clocks at a quarter."""
+        # Day by day: one question for all of them would have to sort a year of quarters.
+        sql = (
+            "SELECT kind, sum(seconds) FROM exposures "
+            "WHERE wearer = ? AND quarter_s >= ? AND quarter_s < ? GROUP BY kind"
+        )
         with reading(self._path) as connection:
-            rows = connection.execute(
-                "SELECT quarter_s, run_us, kind, seconds FROM exposures "
-                "WHERE wearer = ? AND quarter_s >= ? AND quarter_s < ?",
-                (key(wearer), from_s - QUARTER_S, to_s),
+            return days_of(
+                (day, kind, seconds)
+                for day, from_s, to_s in local_days(first, last, timezone)
+                for kind, seconds in connection.execute(sql, (key(wearer), from_s, to_s))
             )
-            return days_of([Exposure(*row) for row in rows], first, last, timezone)
+
+    def quarters(self, wearer: Wearer, from_s: int, to_s: int) -> Sequence[QuarterExposure]:
+        """See `ResultStore`."""
+        sql = (
+            "SELECT counts FROM quarters WHERE wearer = ? AND quarter_s >= ? AND quarter_s < ? "
+            "ORDER BY quarter_s, run_us"
+        )
+        with reading(self._path) as connection:
+            return [unpack(row[0]) for row in connection.execute(sql, (key(wearer), from_s, to_s))]
 
 
 def _write_seconds(connection: Connection, wearer: str, seconds: Sequence[Second]) -> None:
@@ -143,28 +180,8 @@ def wearer_of(name: str) -> Wearer:
     return Wearer(patient, site)
 
 
-def series_of(rows: Iterable[Sequence[float]]) -> Series:
+def series_of(rows: Iterable[Sequence[float]], step_s: int = 1) -> Series:
     """Make columns of rows (t_s, mean, low, high, coverage)."""
     table = np.array(list(rows), np.float64).reshape(-1, 5)
-    return Series(table[:, 0].astype(np.int64), *(table[:, i].copy() for i in range(1, 5)))
-
-
-def span_of(first: date, last: date, timezone: str) -> tuple[int, int]:
-    """Return UTC s of the beginning of local day `first` and of the end of `last`."""
-    zone = ZoneInfo(timezone)
-    return (
-        int(datetime.combine(first, time(), zone).timestamp()),
-        int(datetime.combine(last + timedelta(days=1), time(), zone).timestamp()),
-    )
-
-
-def days_of(exposures: Iterable[Exposure], first: date, last: date, timezone: str) -> list[Day]:
-    """Sum quarters of all runs into local days of 23 to 25 hours; every zone in use changes at a quarter."""
-    zone = ZoneInfo(timezone)
-    sums: dict[date, dict[str, float]] = {}
-    for exposure in exposures:
-        day = datetime.fromtimestamp(exposure.quarter_s, UTC).astimezone(zone).date()
-        if first <= day <= last:
-            kinds = sums.setdefault(day, {})
-            kinds[exposure.kind] = kinds.get(exposure.kind, 0.0) + exposure.seconds
-    return [Day(day, kinds.pop("seen", 0.0), kinds) for day, kinds in sorted(sums.items())]
+    mean, low, high, coverage = (table[:, i].copy() for i in range(1, 5))
+    return Series(table[:, 0].astype(np.int64), mean, low, high, coverage, step_s)

@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
+from analytics.exposure.counts import QuarterExposure
 from dashboards.app import create_app, utc_us
 from dashboards.serve import serve
+from ingest.coarse import coarser, step_for, whole_steps
 from ingest.reading import Day, Person, Series
 from poise.errors import StoreUnavailableError
 from poise.notices import Live, Presence, SensorStatus
@@ -73,10 +75,14 @@ class FakeStore:
         self._check()
         return self.persons.get(wearer)
 
-    def series(self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int) -> Mapping[str, Series]:
+    def series(
+        self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int, points: int = 0
+    ) -> Mapping[str, Series]:
         self._check()
         none = Series(np.empty(0, np.int64), EMPTY, EMPTY, EMPTY, EMPTY)
-        return {n: _cut(self.streams[n], from_s, to_s) if n in self.streams else none for n in streams}
+        step_s = step_for(from_s, to_s, points)
+        within = whole_steps(from_s, to_s, step_s)
+        return {n: coarser(_cut(self.streams.get(n, none), *within), step_s) for n in streams}
 
     def episodes(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Episode]:
         self._check()
@@ -86,6 +92,9 @@ class FakeStore:
     def days(self, wearer: Wearer, first: date, last: date) -> Sequence[Day]:
         self._check()
         return [d for d in self.history.get(wearer, []) if first <= d.day <= last]
+
+    def quarters(self, wearer: Wearer, from_s: int, to_s: int) -> Sequence[QuarterExposure]:
+        return []
 
     def gaps(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Gap]:
         return [g for g in self.missing if g.from_us < to_us and g.to_us > from_us]

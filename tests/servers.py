@@ -7,20 +7,23 @@ import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ingest.broker import BrokerSettings
-from ingest.influx import InfluxSettings
+from ingest.influxdb.layout import create
+from ingest.influxdb.server import InfluxServer, InfluxSettings
 
+INFLUX_VERSIONS = ("2.7", "1.8")
 INFLUX_ADVICE = (
-    "no InfluxDB: run tools/influxd.sh (Go, Rust and gcc needed, about four minutes once), or start one with "
-    "'docker run -p 8086:8086 influxdb:2.7' and set POISE_TEST_INFLUXDB_URL and POISE_TEST_INFLUXDB_TOKEN"
+    "no InfluxDB {version}: run 'tools/influxd.sh {version}' (Go needed, for 2.7 also Rust and gcc; some "
+    "minutes once), or start one with 'docker run -p 8086:8086 influxdb:{version}' and set {url} and {token}"
 )
 MOSQUITTO_ADVICE = "no Mosquitto: install it (apt-get install mosquitto) or put it on the PATH"
 
@@ -104,7 +107,7 @@ def running_mosquitto(folder: Path, extra: str = "") -> Iterator[Mosquitto]:
 
 @dataclass
 class Influx(Server):
-    token: str = "poise-test-token"  # noqa: S105 - of a server that lives for one test
+    version: str = "2.7"
 
     @property
     def url(self) -> str:
@@ -121,12 +124,10 @@ class Influx(Server):
         raise RuntimeError("InfluxDB does not become healthy")
 
 
-def _post(url: str, body: dict[str, object], token: str) -> dict[str, object]:
-    headers = {"Content-Type": "application/json", "Authorization": f"Token {token}"}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - our own server
+def _post(url: str, body: bytes, kind: str) -> None:
+    request = urllib.request.Request(url, body, {"Content-Type": kind})  # noqa: S310 - our own server
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        found: dict[str, object] = json.load(answer)
-        return found
+        answer.read()
 
 
 def cache_folder() -> Path:
@@ -135,34 +136,105 @@ def cache_folder() -> Path:
     return Path(cache).expanduser()
 
 
-def find_influxd() -> Path | None:
-    built = sorted(cache_folder().glob("influxd-*/influxd"))
+def find_influxd(version: str) -> Path | None:
+    """The built one, else one on the PATH that says it is of this version."""
+    if built := sorted(cache_folder().glob(f"influxd-{version}.*/influxd")):
+        return built[-1]
     on_path = shutil.which("influxd")
-    return Path(on_path) if on_path else (built[-1] if built else None)
+    if on_path is None:
+        return None
+    said = subprocess.run(
+        [on_path, "version"], capture_output=True, text=True, timeout=20, check=False
+    ).stdout
+    return Path(on_path) if f"InfluxDB v{version}." in said else None
 
 
 @contextmanager
-def running_influx(folder: Path, bucket: str) -> Iterator[tuple[InfluxSettings, Influx | None]]:
+def running_influx(
+    folder: Path, bucket: str, version: str = "2.7"
+) -> Iterator[tuple[InfluxSettings, Influx | None]]:
     """A server to write to, and, if it is our own, the process to kill."""
-    url, token = os.environ.get("POISE_TEST_INFLUXDB_URL"), os.environ.get("POISE_TEST_INFLUXDB_TOKEN", "")
-    if url:
-        org = os.environ.get("POISE_TEST_INFLUXDB_ORG", "poise")
-        named = os.environ.get("POISE_TEST_INFLUXDB_BUCKET", bucket)
-        yield InfluxSettings(url=url, token=token, org=org, bucket=named), None
+    variable = "POISE_TEST_INFLUXDB" if version == "2.7" else "POISE_TEST_INFLUXDB1"
+    if url := os.environ.get(f"{variable}_URL"):
+        given = _given(url, variable, bucket, version)
+        _made(given)
+        yield given, None
         return
-    program = find_influxd()
+    program = find_influxd(version)
     if program is None:
-        missing(INFLUX_ADVICE)
-    port = free_port()
+        missing(INFLUX_ADVICE.format(version=version, url=f"{variable}_URL", token=f"{variable}_TOKEN"))
+    server, set_up = (_influx_2 if version == "2.7" else _influx_1)(program, folder)
+    try:
+        server.start()
+        server.ready()
+        settings = set_up(bucket)
+        _made(settings)
+        yield settings, server
+    finally:
+        server.kill()
+
+
+def _made(settings: InfluxSettings) -> None:
+    with closing(InfluxServer(settings)) as server:
+        list(create(server))
+
+
+def _given(url: str, variable: str, bucket: str, version: str) -> InfluxSettings:
+    usual = ("poise", bucket) if version == "2.7" else ("-", f"{bucket}/autogen")
+    return InfluxSettings(
+        url=url,
+        token=os.environ.get(f"{variable}_TOKEN", ""),
+        org=os.environ.get(f"{variable}_ORG", usual[0]),
+        bucket=os.environ.get(f"{variable}_BUCKET", usual[1]),
+    )
+
+
+def _influx_2(program: Path, folder: Path) -> tuple[Influx, Callable[[str], InfluxSettings]]:
+    port, token = free_port(), "poise-test-token"
     command = [str(program), "--http-bind-address", f"127.0.0.1:{port}", "--reporting-disabled"]
     for option in ("bolt-path", "engine-path", "sqlite-path"):
         command += [f"--{option}", str(folder / option)]
     server = Influx(command, port, folder / "influxd.log")
-    server.start()
-    try:
-        server.ready()
-        setup = {"username": "poise", "password": "for-tests-only", "org": "poise", "bucket": bucket}
-        _post(f"{server.url}/api/v2/setup", {**setup, "token": server.token}, "")
-        yield InfluxSettings(url=server.url, token=server.token, org="poise", bucket=bucket), server
-    finally:
-        server.kill()
+
+    def set_up(bucket: str) -> InfluxSettings:
+        setup = {"username": "poise", "password": "for-tests-only", "org": "poise"}
+        body = json.dumps({**setup, "bucket": bucket, "token": token}).encode()
+        _post(f"{server.url}/api/v2/setup", body, "application/json")
+        return InfluxSettings(url=server.url, token=token, org="poise", bucket=bucket)
+
+    return server, set_up
+
+
+INFLUX_1_CONFIG = """\
+reporting-disabled = true
+bind-address = "127.0.0.1:{rpc}"
+[meta]
+dir = "{folder}/meta"
+[data]
+dir = "{folder}/data"
+wal-dir = "{folder}/wal"
+[http]
+bind-address = "127.0.0.1:{port}"
+auth-enabled = true
+log-enabled = false
+[monitor]
+store-enabled = false
+"""
+
+
+def _influx_1(program: Path, folder: Path) -> tuple[Influx, Callable[[str], InfluxSettings]]:
+    port, config = free_port(), folder / "influxdb.conf"
+    config.write_text(INFLUX_1_CONFIG.format(rpc=free_port(), port=port, folder=folder.as_posix()))
+    server = Influx([str(program), "-config", str(config)], port, folder / "influxd.log", version="1.8")
+    user, password = "poise", "for-tests-only"
+
+    def set_up(bucket: str) -> InfluxSettings:
+        for q in (
+            f"CREATE USER {user} WITH PASSWORD '{password}' WITH ALL PRIVILEGES",
+            f'CREATE DATABASE "{bucket}"',
+        ):
+            query = urllib.parse.urlencode({"u": user, "p": password, "q": q})
+            _post(f"{server.url}/query?{query}", b"", "application/x-www-form-urlencoded")
+        return InfluxSettings(url=server.url, token=f"{user}:{password}", org="-", bucket=f"{bucket}/autogen")
+
+    return server, set_up

@@ -10,10 +10,10 @@ from typing import Annotated, Final
 import typer
 
 from poise import __version__
-from poise.cli import clinic_commands
+from poise.cli import clinic_commands, sensor_commands, store_commands
+from poise.cli.options import Data, Hci, PagesPort, Patient, Script, Seed, Simulated, Worn, origin, worn
 from poise.cli.running import leave, out, run, say
 from poise.cli.settings import load
-from poise.errors import ConfigurationError
 
 app: Final = typer.Typer(
     help="Posture and load of the upper back after trigger point injections, from small worn motion sensors. "
@@ -23,27 +23,12 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-sensors: Final = typer.Typer(help="Find sensors and say where each is worn.", no_args_is_help=True)
-app.add_typer(sensors, name="sensors")
+app.add_typer(sensor_commands.sensors, name="sensors")
+app.add_typer(store_commands.store, name="store")
 app.add_typer(clinic_commands.broker, name="broker")
 app.add_typer(clinic_commands.gateway, name="gateway")
 app.command("join")(clinic_commands.join)
 app.command("ask")(clinic_commands.ask)
-
-Data = Annotated[Path | None, typer.Option(help="Folder for the database, spools and calibrations.")]
-Patient = Annotated[str | None, typer.Option(help="The wearer's pseudonym, for example P-0142.")]
-PagesPort = Annotated[int, typer.Option(help="Port of the pages, on this machine only.", min=1, max=65535)]
-Script = Annotated[
-    str, typer.Option(help="What the simulated wearer does: desk, distractors, short, or a file.")
-]
-Hci = Annotated[str, typer.Option(help="A controller without the system's Bluetooth, e.g. usb:0.")]
-Worn = Annotated[
-    list[str] | None, typer.Option("--sensor", help="A sensor and where it is worn: D4:22:CD:00:00:01=head.")
-]
-Simulated = Annotated[bool, typer.Option("--simulated", help="The sensors are virtual: say so.")]
-Seed = Annotated[
-    int, typer.Option(help="Decides everything that is random about the simulated wearer.", min=0)
-]
 
 
 @app.command()
@@ -80,73 +65,6 @@ def init(
     leave(say(begin))
 
 
-@sensors.command()
-def scan(
-    hci: Hci = "",
-    seconds: Annotated[float | None, typer.Option(help="How long; until Ctrl-C by default.", min=0.1)] = None,
-) -> None:
-    """Show which sensors are around and how well they are heard."""
-    from poise.cli.person import scanning
-
-    leave(run(scanning.scan(load(), hci, seconds)))
-
-
-@sensors.command()
-def assign(
-    places: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Where sensors are worn: head c7 t4 …; as so far, or the usual places, by default."
-        ),
-    ] = None,
-    sensor: Annotated[list[str] | None, typer.Option(help="The address of one to choose from.")] = None,
-    hci: Hci = "",
-    seconds: Annotated[float, typer.Option(help="How long to listen for sensors.", min=0.1)] = 6.0,
-    order: Annotated[bool, typer.Option("--order", help="By address, without asking.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Lose earlier entries without asking.")] = False,
-) -> None:
-    """Shake the sensor for each place in turn; poise.toml keeps which one it was."""
-    from poise.cli.person import assigning
-
-    wanted = assigning.Wanted(places or (), sensor or (), seconds, order, replace)
-    leave(run(assigning.assign(load(), hci, wanted)))
-
-
-@sensors.command("record")
-def record_on_sensors(
-    sensor: Worn = None,
-    patient: Patient = None,
-    data: Data = None,
-    hci: Hci = "",
-    simulated: Simulated = False,
-    erase: Annotated[
-        bool, typer.Option("--erase", help="Delete first what is in their memories and has come home.")
-    ] = False,
-) -> None:
-    """Let Movella DOTs record into their own memories, to be worn away from the computer."""
-    from poise.cli.person import recalling
-
-    settings = load(patient=patient, data=data, sensors=_sensors(sensor))
-    leave(run(recalling.record(settings, hci, _origin(simulated), erase=erase)))
-
-
-@sensors.command()
-def fetch(
-    patient: Patient = None,
-    data: Data = None,
-    hci: Hci = "",
-    simulated: Simulated = False,
-    incomplete: Annotated[
-        bool, typer.Option("--incomplete", help="Do not wait for sensors that recorded at the same time.")
-    ] = False,
-) -> None:
-    """End what `poise sensors record` began, bring it home and store it."""
-    from poise.cli.person import recalling
-
-    settings = load(patient=patient, data=data)
-    leave(run(recalling.fetch(settings, hci, _origin(simulated), incomplete=incomplete)))
-
-
 @app.command()
 def calibrate(
     sensor: Worn = None,
@@ -158,8 +76,8 @@ def calibrate(
     """Be guided through a calibration: sit tall, bow once, and see how good it was."""
     from poise.cli.person import wear
 
-    settings = load(patient=patient, data=data, sensors=_sensors(sensor))
-    leave(run(wear.calibrate(settings, hci, _origin(simulated))))
+    settings = load(patient=patient, data=data, sensors=worn(sensor))
+    leave(run(wear.calibrate(settings, hci, origin(simulated))))
 
 
 @app.command("wear")
@@ -173,8 +91,8 @@ def wear_(
     """Read the worn sensors and show what they do, what is stored where, and what to do next."""
     from poise.cli.person import wear
 
-    settings = load(patient=patient, data=data, sensors=_sensors(sensor))
-    leave(run(wear.wear(settings, hci, _origin(simulated))))
+    settings = load(patient=patient, data=data, sensors=worn(sensor))
+    leave(run(wear.wear(settings, hci, origin(simulated))))
 
 
 @clinic_commands.gateway.callback()
@@ -191,8 +109,8 @@ def gateway(
         return
     from poise.cli import services
 
-    settings = load(patient=patient, data=data, sensors=_sensors(sensor))
-    leave(run(services.gateway(settings, hci, _origin(simulated))))
+    settings = load(patient=patient, data=data, sensors=worn(sensor))
+    leave(run(services.gateway(settings, hci, origin(simulated))))
 
 
 @app.command("service")
@@ -317,16 +235,3 @@ def version() -> None:
 def main() -> None:
     """Run `poise`; a known error ends it with its sentence."""
     leave(say(lambda: app(standalone_mode=True)))
-
-
-def _origin(simulated: bool) -> str:
-    return "simulated" if simulated else "worn"
-
-
-def _sensors(given: list[str] | None) -> dict[str, str] | None:
-    if not given:
-        return None
-    pairs = [entry.partition("=") for entry in given]
-    if wrong := [address for address, sign, segment in pairs if not (address and sign and segment)]:
-        raise ConfigurationError(f"--sensor {wrong[0]}: write it as ADDRESS=segment, e.g. …:01=head")
-    return {address: segment for address, _, segment in pairs}

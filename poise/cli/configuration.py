@@ -35,7 +35,7 @@ TEMPLATE: Final = """\
 # port = 1883
 
 # [store]
-# kind = "sqlite"               # or "influxdb", with url, token, org, bucket
+# kind = "sqlite"               # or "influxdb", with url, token, org, bucket; then `poise store init`
 """
 
 

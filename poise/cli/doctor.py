@@ -14,10 +14,12 @@ from pathlib import Path
 from rich.markup import escape
 
 from device.finding import adapter_trouble
-from ingest.influx import InfluxServer
+from ingest.influxdb import outbox
+from ingest.influxdb.server import InfluxServer
 from ingest.mosquitto import accounts
 from ingest.mqtt import Link
 from ingest.shards import count_in, shards
+from ingest.sqlite import reading
 from poise import __version__
 from poise.cli import parts
 from poise.cli.alone import alone
@@ -138,6 +140,28 @@ def _store(settings: Settings) -> Iterator[Finding]:
         f"{trouble}; start InfluxDB, or set POISE_STORE__URL, …__TOKEN, …__ORG, …__BUCKET" if trouble else ""
     )
     yield Finding("InfluxDB", settings.store.url, mend)
+    files = [shard.file(settings.data) for shard in shards(_count(settings.data))]
+    for path in filter(Path.exists, files):
+        yield _outbox(path, settings.store.outbox_mb * 1_000_000)
+
+
+def _outbox(path: Path, most_bytes: int) -> Finding:
+    try:
+        with reading(path) as connection:
+            waiting = outbox.waiting(connection)
+    except PoiseError as exc:
+        return Finding("outbox", str(path), str(exc))
+    state = f"{waiting.lines} lines wait for InfluxDB, {waiting.stored_bytes / 1e6:.1f} MB"
+    full = waiting.stored_bytes > outbox.ALARM_SHARE * most_bytes
+    mend = "let `poise ingest` run and InfluxDB take results: when it is full nothing is confirmed"
+    return Finding("outbox", f"{state} of {most_bytes / 1e6:.0f}", mend if full else "")
+
+
+def _count(folder: Path) -> int:
+    try:
+        return count_in(folder)
+    except PoiseError:
+        return 0  # said already, of the databases
 
 
 def _database(folder: Path) -> Finding:

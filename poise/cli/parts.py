@@ -80,12 +80,15 @@ async def results_store(settings: Settings, database: Database) -> AsyncIterator
     if settings.store.kind == "sqlite":
         yield SqliteResults(database.path)
         return
-    from ingest.influx import Forwarder, InfluxResults, InfluxServer  # a quarter of a second to read
+    from ingest.influxdb.forwarder import Forwarder  # a quarter of a second to read
+    from ingest.influxdb.results import InfluxResults
+    from ingest.influxdb.server import InfluxServer
 
-    server = InfluxServer(settings.store.influx())
+    server, most_bytes = InfluxServer(settings.store.influx()), settings.store.outbox_mb * 1_000_000
     try:
-        async with during(Forwarder(database, server).run()):
-            yield InfluxResults(server)
+        forwarder = Forwarder(database, server, most_bytes=most_bytes, clock=now_us)
+        async with during(forwarder.run()):
+            yield InfluxResults(server, database.path, most_bytes)
     finally:
         server.close()
 

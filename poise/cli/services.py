@@ -65,9 +65,10 @@ async def pages(settings: Settings, port: int) -> int:
 def _results(settings: Settings, path: Path) -> ResultStore:
     if settings.store.kind == "sqlite":
         return SqliteResults(path)
-    from ingest.influx import InfluxResults, InfluxServer  # a quarter of a second to read
+    from ingest.influxdb.results import InfluxResults  # a quarter of a second to read
+    from ingest.influxdb.server import InfluxServer
 
-    return InfluxResults(InfluxServer(settings.store.influx()))
+    return InfluxResults(InfluxServer(settings.store.influx()), path)
 
 
 async def gateway(settings: Settings, transport: str, origin: str) -> int:

@@ -24,6 +24,7 @@ from analytics.cues.cue import CueMode
 from analytics.cues.plan import DEFAULT_CUE_PLAN, CuePlan
 from ingest.broker import BrokerSettings
 from ingest.enrolment import enrolment_in, only_ours, read_enrolment, read_secret
+from ingest.influxdb.outbox import DEFAULT_MOST_BYTES
 from poise.cli import mistakes
 from poise.cli.configuration import CONFIG, file_in_force, spot_of
 from poise.errors import ConfigurationError, WireError
@@ -31,7 +32,7 @@ from poise.skeleton import place
 from poise.topics import Wearer, valid_name
 
 if TYPE_CHECKING:
-    from ingest.influx import InfluxSettings
+    from ingest.influxdb.server import InfluxSettings
 
 
 class _Part(BaseModel):
@@ -99,12 +100,16 @@ class StorePart(_Part):
     token: str = ""
     org: str = "poise"
     bucket: str = "poise"
+    keep_1s_days: int = Field(default=0, ge=0)
+    keep_1m_days: int = Field(default=0, ge=0)
+    keep_1h_days: int = Field(default=0, ge=0)
+    outbox_mb: int = Field(default=DEFAULT_MOST_BYTES // 1_000_000, ge=1)
 
     def influx(self) -> "InfluxSettings":
         """Return the server's settings."""
-        from ingest.influx import InfluxSettings  # a quarter of a second to read
+        from ingest.influxdb.server import InfluxSettings  # a quarter of a second to read
 
-        return InfluxSettings(url=self.url, token=self.token, org=self.org, bucket=self.bucket)
+        return InfluxSettings(**self.model_dump(exclude={"kind", "outbox_mb"}))
 
 
 class GatewayPart(_Part):

@@ -19,7 +19,7 @@ LONGEST = 350
 OWNERS = {
     "paho": ("ingest/mqtt.py",),
     "amqtt": ("ingest/embedded.py",),
-    "influxdb_client": ("ingest/influx.py",),
+    "influxdb_client": ("ingest/influxdb/server.py",),
     "cryptography": ("ingest/mosquitto/certificates.py",),
     "sqlite3": ("ingest/sqlite.py", "device/spool.py"),
     "vqf": ("analytics/motion/orientation.py",),

@@ -4,10 +4,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from servers import running_influx
+from servers import INFLUX_VERSIONS, running_influx
 
 from ingest.embedded import EmbeddedBroker
-from ingest.influx import InfluxSettings
+from ingest.influxdb.server import InfluxSettings
 from ingest.reader import StoreReader
 from poise.cli import data, parts
 from poise.cli.settings import BrokerPart, StorePart, load
@@ -46,10 +46,11 @@ def part_of(settings: InfluxSettings) -> StorePart:
     )
 
 
-def test_influxdb_holds_what_sqlite_holds(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", INFLUX_VERSIONS)
+def test_influxdb_holds_what_sqlite_holds(tmp_path: Path, version: str) -> None:
     recording = tmp_path / "short.poise"
     assert data.simulate(recording, "short", 3, None, WEARER.patient) == 0
-    with running_influx(tmp_path, "poise") as (influx, _):
+    with running_influx(tmp_path, "poise", version) as (influx, _):
         there = asyncio.run(replayed(recording, tmp_path / "influx", part_of(influx)))
     here = asyncio.run(replayed(recording, tmp_path / "sqlite", StorePart()))
     assert there == here

@@ -1,9 +1,11 @@
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
-from servers import Influx, InfluxSettings, Mosquitto, running_influx, running_mosquitto
+from servers import INFLUX_VERSIONS, Influx, InfluxSettings, Mosquitto, running_influx, running_mosquitto
 
 from ingest.broker import BrokerSettings
 from ingest.embedded import EmbeddedBroker
@@ -15,10 +17,26 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
         yield server
 
 
+Found = tuple[InfluxSettings, Influx | None]
+
+
 @pytest.fixture(scope="session")
-def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[InfluxSettings, Influx | None]]:
-    with running_influx(tmp_path_factory.mktemp("influxdb"), f"poise{os.getpid()}") as found:
-        yield found
+def influx_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Found]]:
+    """Gives the real InfluxDB of a version, started when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(version: str) -> Found:
+            folder = tmp_path_factory.mktemp("influxdb")
+            return stack.enter_context(running_influx(folder, f"poise{os.getpid()}", version))
+
+        yield start
+
+
+@pytest.fixture(params=INFLUX_VERSIONS)
+def influx(request: pytest.FixtureRequest, influx_of: Callable[[str], Found]) -> Found:
+    """A real InfluxDB of each version: where it is, and its process if it is our own."""
+    return influx_of(request.param)
 
 
 @pytest.fixture(params=["embedded", pytest.param("mosquitto", marks=pytest.mark.mosquitto)])

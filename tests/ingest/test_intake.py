@@ -148,7 +148,7 @@ def test_what_a_sensor_recorded_is_no_news_even_where_nothing_newer_has_come(she
     assert runs == [(0, "start", begins[0]), (1, "start", begins[1]), (0, "gap", begins[2])]
 
 
-CHANGED = ("runs", "calibrations", "gaps", "ledger")
+CHANGED = ("runs", "calibrations", "gaps", "ledger", "outbox", "outbox_size", "stale_hours", "quarters")
 
 
 def test_a_database_of_the_first_version_is_brought_up_and_its_open_run_goes_on(tmp_path: Path) -> None:
@@ -161,11 +161,20 @@ def test_a_database_of_the_first_version_is_brought_up_and_its_open_run_goes_on(
         c.execute("DROP TABLE states")
         c.execute("ALTER TABLE gaps DROP COLUMN spread")
         c.execute("ALTER TABLE ledger DROP COLUMN spread")
+        c.execute("ALTER TABLE outbox DROP COLUMN lines")
+        c.execute("ALTER TABLE outbox RENAME COLUMN body TO line")
+        c.execute(
+            "INSERT INTO outbox (line) VALUES (?), (?)", (b"posture_second a=1 1", b"posture_second a=2 2")
+        )
+        c.execute("DROP TABLE outbox_size")
+        c.execute("DROP TABLE stale_hours")
+        c.execute("DROP TABLE quarters")
         c.execute("PRAGMA user_version = 1")
     shelf.database.close()
     again = Shelf(shelf.path)
     assert [again.rows(f"PRAGMA table_info({table})") for table in CHANGED] == columns
     assert again.rows("PRAGMA user_version") == [(schema.VERSION,)]
+    assert again.rows("SELECT lines, bytes FROM outbox_size") == [(2, 40)]
     take_all(again, samples(day(40)))
     assert again.rows("SELECT reason, calibration FROM runs") == [("start", "k1")]
     again.database.close()

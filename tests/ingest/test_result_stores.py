@@ -4,16 +4,22 @@ import math
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 import pytest
-from servers import Influx
+from servers import INFLUX_VERSIONS
 
-from ingest.influx import Forwarder, InfluxResults, InfluxServer, InfluxSettings
+from analytics.conclusions import Conclusions
+from analytics.exposure.counts import Counts, QuarterExposure
+from ingest.influxdb import outbox
+from ingest.influxdb.forwarder import Forwarder
+from ingest.influxdb.results import InfluxResults
+from ingest.influxdb.server import InfluxServer, InfluxSettings
 from ingest.sqlite import Database
 from ingest.store import ResultStore, SqliteResults, storable
 from poise.errors import StoreUnavailableError
@@ -49,6 +55,13 @@ def episode(start_s: float, end_s: float | None, last_s: float, kind: Kind = Kin
     )
 
 
+def counted(quarter_s: int, run_us: int, frames: int) -> QuarterExposure:
+    counts = Counts.zero(("head", "neck"))
+    counts.angle[0, 40], counts.judged, counts.shifts = frames, frames, 1
+    counts.eva[1, 2, 3], counts.dose[1] = frames, (17, frames)
+    return QuarterExposure(quarter_s, run_us, counts)
+
+
 class Written:
     """A store, and a way to write to it that returns when it can be read."""
 
@@ -61,16 +74,19 @@ class Written:
         self.settle()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("influxdb", marks=pytest.mark.influxdb)])
-def written(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Written]:
+@pytest.fixture(
+    params=["sqlite", *(pytest.param(version, marks=pytest.mark.influxdb) for version in INFLUX_VERSIONS)]
+)
+def written(
+    request: pytest.FixtureRequest, tmp_path: Path, influx_of: Callable[[str], Any]
+) -> Iterator[Written]:
     database = Database(tmp_path / "poise.db")
     try:
         if request.param == "sqlite":
             yield Written(database, SqliteResults(database.path), lambda: None)
             return
-        settings: tuple[InfluxSettings, Influx | None] = request.getfixturevalue("influx")
-        server = InfluxServer(settings[0])
-        yield Written(database, InfluxResults(server), Forwarder(database, server).forward)
+        server = InfluxServer(influx_of(request.param)[0])
+        yield Written(database, InfluxResults(server, database.path), Forwarder(database, server).forward)
         server.close()
     finally:
         database.close()
@@ -145,6 +161,31 @@ class TestContract:
         (utc,) = written.store.days(wearer, date(2026, 9, 21), date(2026, 9, 21), "UTC")
         assert utc.seen_s == 1700.0
 
+    @pytest.mark.parametrize(
+        ("first", "last", "zone"),
+        [
+            (date(2026, 10, 23), date(2026, 10, 27), "Europe/Berlin"),
+            (date(2026, 3, 27), date(2026, 3, 30), "Europe/Berlin"),
+            (date(2026, 3, 1), date(2026, 4, 20), "Asia/Kathmandu"),
+            (date(2026, 10, 2), date(2026, 10, 6), "Australia/Lord_Howe"),
+        ],
+    )
+    def test_a_day_has_all_its_quarters_also_when_clocks_are_changed(
+        self, written: Written, wearer: Wearer, first: date, last: date, zone: str
+    ) -> None:
+        noon = int(datetime.combine(first, time(12), UTC).timestamp())
+        quarters = range(noon - 2 * 86_400, noon + ((last - first).days + 2) * 86_400, 900)
+        expected: dict[date, float] = {}
+        for quarter_s in quarters:
+            day = datetime.fromtimestamp(quarter_s, ZoneInfo(zone)).date()
+            if first <= day <= last:
+                expected[day] = expected.get(day, 0.0) + quarter_s % 7000
+        rows = [Exposure(quarter_s, RUN, "seen", float(quarter_s % 7000)) for quarter_s in quarters]
+        written.write(wearer, Results(exposures=tuple(rows)))
+        days = written.store.days(wearer, first, last, zone)
+        assert {day.day: day.seen_s for day in days} == expected
+        assert len(days) == (last - first).days + 1
+
     def test_names_that_the_languages_would_trip_over_are_kept_apart(
         self, written: Written, wearer: Wearer
     ) -> None:
@@ -155,6 +196,18 @@ class TestContract:
         )
         found = written.store.series(wearer, awkward, T0, T0 + 1)
         assert [found[name].mean.tolist() for name in awkward] == [[float(i)] for i in range(5)]
+
+    def test_full_exposure_comes_back_as_written_by_quarter_and_run(
+        self, written: Written, wearer: Wearer
+    ) -> None:
+        quarter_s = T0 // 900 * 900
+        rows = [counted(quarter_s, RUN, 3), counted(quarter_s, RUN + 1, 4), counted(quarter_s + 900, RUN, 5)]
+        written.write(wearer, Conclusions(quarters=(rows[2], rows[0], rows[1])))
+        written.write(wearer, Conclusions(quarters=(counted(quarter_s + 900, RUN, 6),)))
+        found = written.store.quarters(wearer, quarter_s, quarter_s + 1800)
+        expected = [rows[0], rows[1], counted(quarter_s + 900, RUN, 6)]
+        assert [q.to_plain() for q in found] == [q.to_plain() for q in expected]
+        assert len(written.store.quarters(wearer, quarter_s + 900, quarter_s + 901)) == 1
 
     def test_wearers_are_kept_apart_also_between_sites(self, written: Written, wearer: Wearer) -> None:
         elsewhere = Wearer(wearer.patient, "clinic")
@@ -186,14 +239,19 @@ def test_rows_without_a_number_are_not_stored() -> None:
 @pytest.mark.influxdb
 def test_one_bad_line_is_put_aside_and_all_others_arrive(influx: Any, tmp_path: Path) -> None:
     database, server = Database(tmp_path / "poise.db"), InfluxServer(influx[0])
-    store, forwarder, wearer = InfluxResults(server), Forwarder(database, server), Wearer("badline")
+    store, forwarder, wearer = (
+        InfluxResults(server, database.path),
+        Forwarder(database, server),
+        Wearer("badline"),
+    )
     with database.transaction() as c:
-        store.write(c, wearer, "worn", Results(seconds=tuple(second(T0 + i) for i in range(50))))
-        c.execute("UPDATE outbox SET line = ? WHERE id = 20", (b"posture_second mean=oops",))
+        for part in (range(20), range(20, 50)):
+            store.write(c, wearer, "worn", Results(seconds=tuple(second(T0 + i) for i in part)))
+        outbox.put(c, [b"posture_second mean=oops"], 10**6)
     while forwarder.forward():
         pass
-    assert (forwarder.forwarded, forwarder.refused, forwarder.waiting()) == (49, 1, 0)
-    assert len(store.series(wearer, ["head"], T0, T0 + 50)["head"].t_s) == 49
+    assert (forwarder.forwarded, forwarder.refused, forwarder.waiting().lines) == (50, 1, 0)
+    assert len(store.series(wearer, ["head"], T0, T0 + 50)["head"].t_s) == 50
     with database.transaction() as c:
         (letter,) = c.execute("SELECT topic, payload, reason FROM dead_letters").fetchall()
     assert letter == ("influxdb", b"posture_second mean=oops", "refused")
@@ -207,7 +265,11 @@ def test_nothing_is_lost_while_influxdb_is_down(influx: Any, tmp_path: Path) -> 
     if process is None:
         pytest.skip("the server is not ours to kill")
     database, server = Database(tmp_path / "poise.db"), InfluxServer(settings)
-    store, forwarder, wearer = InfluxResults(server), Forwarder(database, server), Wearer("outage")
+    store, forwarder, wearer = (
+        InfluxResults(server, database.path),
+        Forwarder(database, server),
+        Wearer("outage"),
+    )
 
     def write(first: int) -> None:
         with database.transaction() as c:
@@ -222,7 +284,7 @@ def test_nothing_is_lost_while_influxdb_is_down(influx: Any, tmp_path: Path) -> 
     write(200)
     process.start()
     process.ready()
-    while forwarder.waiting():
+    while forwarder.waiting().lines:
         forwarder.forward()
     assert len(store.series(wearer, ["head"], T0, T0 + 300)["head"].t_s) == 300
     server.close()
