@@ -131,7 +131,10 @@ class Forwarder:
         self.trouble = now
 
     def _alarm(self) -> str:
-        waiting = self.waiting()
+        try:
+            waiting = self.waiting()
+        except StoreError:
+            return ""  # the disk is in trouble, and whoever writes to it says so
         if waiting.stored_bytes < outbox.ALARM_SHARE * self._most_bytes:
             return ""
         return (

@@ -250,6 +250,8 @@ def test_the_command_survives_a_kill_and_says_what_it_compared(
         f"POISE_STORE__{name.upper()}": getattr(settings, name) for name in ("url", "token", "org", "bucket")
     }
     env["POISE_STORE__KIND"] = "influxdb"
+    made, errors = command(tmp_path, "init", **env).communicate(timeout=60)
+    assert (made.count("made: "), errors) == (4, "")
     both = ("copy", "--from", "sqlite", "--to", "influxdb")
     first = command(tmp_path, *both, **env)
     until = time.monotonic() + 60

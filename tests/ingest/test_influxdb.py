@@ -4,7 +4,7 @@ import asyncio
 import math
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -268,6 +268,24 @@ def test_a_line_stays_one_line_whatever_a_calibration_is_called() -> None:
     odd = replace(some_seconds(dice(1), [T0])[0], calibration="k\n1", stream="a\nb")
     (line,) = lines.lines(Wearer("anna"), "worn\nx", Results(seconds=(odd,)))
     assert b"\n" not in line
+
+
+async def test_a_disk_in_trouble_does_not_end_the_forwarder(tmp_path: Path, monkeypatch: Any) -> None:
+    @contextmanager
+    def full() -> Iterator[None]:
+        raise StoreUnavailableError("the disk is full")
+        yield
+
+    database = Database(tmp_path / "poise.db")
+    with closing(InfluxServer(NOWHERE)) as server:
+        forwarder = Forwarder(database, server)
+        monkeypatch.setattr(database, "transaction", full)
+        task = asyncio.create_task(forwarder.run())
+        await eventually(lambda: forwarder.trouble)
+        assert not task.done()
+        assert forwarder.trouble == "the disk is full"
+        task.cancel()
+    database.close()
 
 
 def test_lines_of_an_older_version_wait_in_the_outbox_too(tmp_path: Path) -> None:
