@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from ingest import chunks
 from ingest.analyses import Analyses
 from ingest.broker import Received
 from ingest.confirm import Confirmation
@@ -25,6 +26,7 @@ from poise.wire import decode_samples
 
 log = logging.getLogger("poise.ingest")
 _LATE_IDLE_US: Final = 30_000_000
+_SETTLED_AT_ONCE: Final = 100
 _TAKEN: Final = (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION)
 N = TypeVar("N", Presence, SensorStatus)
 Session = tuple[Wearer, str]
@@ -120,6 +122,15 @@ class Intake:
         with self._transaction() as c:
             for stream in self._streams.values():
                 stream.keep(c)
+
+    def settle(self, after: int) -> int:
+        """Put old seconds of some streams into pieces; return where to go on, 0 when all have been seen.
+
+        Raises:
+            StoreUnavailableError: if the disk refuses now; nothing is lost.
+        """
+        with self._database.transaction() as c:
+            return chunks.settle_some(c, after, _SETTLED_AT_ONCE, self._clock() // 1_000_000)
 
     def confirmed(self, session: Session) -> Stored:
         """Return what may be said of a session: only what is on disk.

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 5
+VERSION: Final = 6
 
 MIGRATIONS: Final = {
     1: """
@@ -39,6 +39,14 @@ CREATE TABLE quarters (
     counts BLOB NOT NULL,
     PRIMARY KEY (wearer, quarter_s, run_us)
 ) STRICT, WITHOUT ROWID
+""",
+    5: """
+CREATE TABLE pieces (
+    stream INTEGER NOT NULL REFERENCES streams (id),
+    from_s INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (stream, from_s)
+) STRICT
 """,
 }
 """What makes the tables of a version those of the next one."""
@@ -175,6 +183,13 @@ CREATE TABLE seconds (
     judgement INTEGER NOT NULL REFERENCES judgements (id),
     PRIMARY KEY (stream, t_s)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pieces (
+    stream INTEGER NOT NULL REFERENCES streams (id),
+    from_s INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (stream, from_s)
+) STRICT;
 
 CREATE TABLE episodes (
     wearer TEXT NOT NULL,

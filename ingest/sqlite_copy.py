@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from ingest import chunks
 from ingest.copying import Gathered
 from ingest.quarters import unpack
 from ingest.sqlite import Connection, Database, reading
@@ -44,7 +45,7 @@ class SqliteCopy:
         with reading(self._path) as c:
             found = {day: False for (day,) in c.execute(others, [key(wearer)] * 3)}
             for (stream,) in c.execute("SELECT id FROM streams WHERE wearer = ?", (key(wearer),)):
-                found |= dict.fromkeys(_days_of(c, stream), True)
+                found |= dict.fromkeys(chunks.times(c, stream, _DAY_S), True)
         return found
 
     def read(self, wearer: Wearer, from_s: int, to_s: int) -> Sequence[tuple[str, Results]]:
@@ -88,22 +89,13 @@ class SqliteCopy:
             self._database.close()
 
 
-def _days_of(c: Connection, stream: int) -> Iterable[int]:
-    """Yield the days on which a stream has seconds, without looking at all of them."""
-    sql, after_s = "SELECT min(t_s) FROM seconds WHERE stream = ? AND t_s >= ?", -(2**62)
-    while (first := c.execute(sql, (stream, after_s)).fetchone()[0]) is not None:
-        day_s = first // _DAY_S * _DAY_S
-        yield day_s
-        after_s = day_s + _DAY_S
-
-
 def _seconds(c: Connection, name: str, from_s: int, to_s: int) -> Iterable[Second]:
-    sql = (
-        "SELECT t_s, name, mean, low, high, coverage, run_us, calibration FROM streams "
-        "JOIN seconds ON seconds.stream = streams.id JOIN judgements ON judgements.id = judgement "
-        "WHERE wearer = ? AND t_s >= ? AND t_s < ?"
-    )
-    return (Second(*row) for row in c.execute(sql, (name, from_s, to_s)))
+    judged = {row[0]: row[1:] for row in c.execute("SELECT id, run_us, calibration FROM judgements")}
+    for stream, number in c.execute("SELECT name, id FROM streams WHERE wearer = ?", (name,)).fetchall():
+        rows = chunks.read(c, number, from_s, to_s)
+        columns = zip(rows.t_s.tolist(), *rows.values.tolist(), rows.judgement.tolist(), strict=True)
+        for t_s, mean, low, high, coverage, judgement in columns:
+            yield Second(t_s, stream, mean, low, high, coverage, *judged[judgement])
 
 
 def _origins(c: Connection, name: str) -> tuple[Mapping[int, str], str]:

@@ -11,26 +11,19 @@ import msgspec
 import numpy as np
 
 from analytics.exposure.counts import QuarterExposure
-from ingest.coarse import step_for, whole_steps
+from ingest import chunks
+from ingest.coarse import coarser, step_for, whole_steps
 from ingest.localdays import days_of, local_days
 from ingest.quarters import pack, quarters_in, unpack
 from ingest.reading import Day, Series
 from ingest.sqlite import Connection, reading
 from poise.results import Episode, Results, Second
+from poise.samples import Int64s
+from poise.seconds import SecondBlock, SecondTable
 from poise.topics import Wearer
 
 EPISODE: Final = msgspec.json.Decoder(Episode)
 """Reads an episode as it is stored; made once, because there may be thousands of them."""
-_OF_STREAM: Final = (
-    "FROM seconds WHERE stream = (SELECT id FROM streams WHERE wearer = ? AND name = ?) "
-    "AND t_s >= ? AND t_s < ?"
-)
-_SECONDS: Final = f"SELECT t_s, mean, low, high, coverage {_OF_STREAM} ORDER BY t_s"
-_STEPS: Final = (
-    "SELECT t_s / :step * :step AS step, sum(mean * coverage) / sum(coverage), min(low), max(high), "
-    f"sum(coverage) / :step {_OF_STREAM} AND coverage > 0 GROUP BY step ORDER BY step"
-)
-"""What `ingest.coarse.coarser` does, where the rows are."""
 
 
 class ResultStore(Protocol):
@@ -100,10 +93,9 @@ class SqliteResults:
         """See `ResultStore`."""
         step_s = step_for(from_s, to_s, points)
         within = whole_steps(from_s, to_s, step_s)
-        sql = (_SECONDS if step_s == 1 else _STEPS).replace(":step", str(step_s))
         with reading(self._path) as connection:
             return {
-                stream: series_of(connection.execute(sql, (key(wearer), stream, *within)), step_s)
+                stream: coarser(_series(connection, key(wearer), stream, *within), step_s)
                 for stream in streams
             }
 
@@ -141,32 +133,66 @@ class SqliteResults:
             return [unpack(row[0]) for row in connection.execute(sql, (key(wearer), from_s, to_s))]
 
 
+def _series(c: Connection, name: str, stream: str, from_s: int, to_s: int) -> Series:
+    known = c.execute("SELECT id FROM streams WHERE wearer = ? AND name = ?", (name, stream)).fetchone()
+    rows = chunks.read(c, known[0], from_s, to_s) if known else chunks.NOTHING
+    return Series(rows.t_s, *rows.values)
+
+
 def _write_seconds(connection: Connection, wearer: str, seconds: Sequence[Second]) -> None:
-    streams = {second.stream for second in seconds}
-    judgements = {(second.run_us, second.calibration) for second in seconds}
-    connection.executemany(
-        "INSERT OR IGNORE INTO streams (wearer, name) VALUES (?, ?)", [(wearer, name) for name in streams]
-    )
-    connection.executemany("INSERT OR IGNORE INTO judgements (run_us, calibration) VALUES (?, ?)", judgements)
-    connection.executemany(
-        "INSERT OR REPLACE INTO seconds (stream, t_s, mean, low, high, coverage, judgement) VALUES "
-        "((SELECT id FROM streams WHERE wearer = ? AND name = ?), ?, ?, ?, ?, ?, "
-        "(SELECT id FROM judgements WHERE run_us = ? AND calibration = ?))",
-        [
-            (wearer, s.stream, s.t_s, s.mean, s.low, s.high, s.coverage, s.run_us, s.calibration)
-            for s in seconds
-        ],
-    )
+    for block in seconds.blocks if isinstance(seconds, SecondTable) else map(_block, seconds):
+        streams = _streams(connection, wearer, block.streams)
+        judgement = _judgement(connection, block.run_us, block.calibration)
+        columns = (block.t_s, block.mean, block.low, block.high, block.coverage)
+        connection.executemany(
+            "INSERT OR REPLACE INTO seconds (stream, t_s, mean, low, high, coverage, judgement) "  # noqa: S608
+            f"VALUES (?, ?, ?, ?, ?, ?, {judgement})",
+            zip(streams[block.of].tolist(), *(column.tolist() for column in columns), strict=True),
+        )
+
+
+def _block(second: Second) -> SecondBlock:
+    """Return a single second as a block."""
+    s = second
+    mean, low, high, coverage = (np.array([value]) for value in (s.mean, s.low, s.high, s.coverage))
+    at, of = np.array([s.t_s]), np.zeros(1, np.int64)
+    return SecondBlock(at, (s.stream,), of, mean, low, high, coverage, s.run_us, s.calibration)
+
+
+def _streams(c: Connection, wearer: str, names: Sequence[str]) -> Int64s:
+    """Return the numbers of a wearer's streams, new ones for new names."""
+    sql = "SELECT name, id FROM streams WHERE wearer = ?"
+    known = dict(c.execute(sql, (wearer,)).fetchall())
+    if not known.keys() >= set(names):
+        new = [(wearer, name) for name in names]
+        c.executemany("INSERT OR IGNORE INTO streams (wearer, name) VALUES (?, ?)", new)
+        known = dict(c.execute(sql, (wearer,)).fetchall())
+    return np.array([known[name] for name in names], np.int64)
+
+
+def _judgement(c: Connection, run_us: int, calibration: str) -> int:
+    mark = (run_us, calibration)
+    c.execute("INSERT OR IGNORE INTO judgements (run_us, calibration) VALUES (?, ?)", mark)
+    sql = "SELECT id FROM judgements WHERE run_us = ? AND calibration = ?"
+    return int(c.execute(sql, mark).fetchone()[0])
 
 
 def storable(results: Results) -> Results:
     """Return the results without rows that hold no number: absence says the same."""
     return replace(
         results,
-        seconds=tuple(s for s in results.seconds if math.isfinite(s.mean + s.low + s.high + s.coverage)),
+        seconds=_finite(results.seconds),
         episodes=tuple(e for e in results.episodes if math.isfinite(e.peak_rad + e.mean_rad + e.dose_rad_s)),
         exposures=tuple(e for e in results.exposures if math.isfinite(e.seconds)),
     )
+
+
+def _finite(seconds: Sequence[Second]) -> Sequence[Second]:
+    if isinstance(seconds, SecondTable) and all(
+        np.isfinite(b.mean + b.low + b.high + b.coverage).all() for b in seconds.blocks
+    ):
+        return seconds
+    return tuple(s for s in seconds if math.isfinite(s.mean + s.low + s.high + s.coverage))
 
 
 def key(wearer: Wearer) -> str:

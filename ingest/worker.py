@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from analytics.pipeline import Pipeline
 from ingest.analyses import Analyses
@@ -25,6 +25,8 @@ _MOST_PER_COMMIT: Final = 200
 _STORED_EVERY_US: Final = 1_000_000
 _STORED_SOON_US: Final = 100_000
 _TICK_S: Final = 0.1
+_SETTLE_S: Final = 0.5
+_SETTLE_PAUSE_S: Final = 120.0
 _RECENT_US: Final = 86_400_000_000
 _WAITS_S: Final = (0.5, 1, 2, 5, 10)
 T = TypeVar("T")
@@ -92,7 +94,7 @@ class Ingest:
         """
         with ThreadPoolExecutor(1, "poise-ingest") as thread:
             async with self._link:
-                tasks = [asyncio.create_task(work) for work in (self._take_all(thread), self._tick(thread))]
+                tasks = [asyncio.create_task(work) for work in self._works(thread)]
                 try:
                     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
@@ -102,6 +104,16 @@ class Ingest:
                         task.cancel()
                     await asyncio.gather(*tasks, return_exceptions=True)
                     await self._keep_all(thread)
+
+    def _works(self, thread: ThreadPoolExecutor) -> tuple[Coroutine[Any, Any, None], ...]:
+        return self._take_all(thread), self._tick(thread), self._settle(thread)
+
+    async def _settle(self, thread: ThreadPoolExecutor) -> None:
+        """Put old seconds into pieces by and by, a few streams at a time."""
+        after = 0
+        while True:
+            await asyncio.sleep(_SETTLE_S if after else _SETTLE_PAUSE_S)
+            after = await self._insist(thread, partial(self._intake.settle, after))
 
     async def _keep_all(self, thread: ThreadPoolExecutor) -> None:
         """Whoever takes these wearers over begins where this worker ends."""

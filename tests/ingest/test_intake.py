@@ -159,6 +159,7 @@ def test_a_database_of_the_first_version_is_brought_up_and_its_open_run_goes_on(
         c.execute("ALTER TABLE runs DROP COLUMN trust")
         c.execute("ALTER TABLE calibrations DROP COLUMN trust")
         c.execute("DROP TABLE states")
+        c.execute("DROP TABLE pieces")
         c.execute("ALTER TABLE gaps DROP COLUMN spread")
         c.execute("ALTER TABLE ledger DROP COLUMN spread")
         c.execute("ALTER TABLE outbox DROP COLUMN lines")
