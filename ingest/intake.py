@@ -1,7 +1,7 @@
 """Waiting messages to disk: decode, analyse and store in one transaction. Synchronous; runs in one thread."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from ingest.analyses import Analyses
 from ingest.broker import Received
 from ingest.confirm import Confirmation
+from ingest.inbox import wearer_in
 from ingest.journal import Journal, Lane
 from ingest.sqlite import Connection, Database
 from ingest.store import ResultStore, key, storable
@@ -24,6 +25,10 @@ from poise.topics import BUCKETS, Address, Leaf, Wearer, parse
 from poise.wire import decode_samples
 
 log = logging.getLogger("poise.ingest")
+REFUSED: Final = "refused"
+"""Counter of messages that were more than may wait of a wearer."""
+_TELL_EVERY_US: Final = 60_000_000
+"""Between two lines in the log about the same wearer and reason: a flood must not fill the log too."""
 _LATE_IDLE_US: Final = 30_000_000
 _TAKEN: Final = (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION)
 N = TypeVar("N", Presence, SensorStatus)
@@ -43,11 +48,12 @@ class IntakeCounts:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a commit makes true, to be told to others afterwards."""
+    """What a commit makes true, to be told afterwards; `dead` has the topics of what was put aside."""
 
     sessions: set[Session] = field(default_factory=set)
     live: dict[Wearer, Live] = field(default_factory=dict)
     episodes: dict[tuple[Wearer, str], EpisodeNotice] = field(default_factory=dict)
+    dead: list[str] = field(default_factory=list)
     counts: IntakeCounts = field(default_factory=IntakeCounts)
 
 
@@ -79,6 +85,7 @@ class Intake:
         self._streams: dict[tuple[Wearer, bool], Stream] = {}
         self._confirmations: dict[Session, Confirmation] = {}
         self._fed_us: dict[tuple[Wearer, bool], int] = {}
+        self._told_us: dict[tuple[str, str], int] = {}
 
     def take(self, messages: Sequence[Received]) -> Outcome:
         """Bring all of them to disk in one transaction, or none.
@@ -120,6 +127,16 @@ class Intake:
         with self._transaction() as c:
             for stream in self._streams.values():
                 stream.keep(c)
+
+    def count_refused(self, refused: Mapping[str, int]) -> None:
+        """Count messages that were never taken, by wearer's key, "" for nobody's.
+
+        Raises:
+            StoreUnavailableError: if the disk refuses now.
+        """
+        with self._transaction() as c:
+            for name, number in refused.items():
+                self._journal.count(c, name, REFUSED, number)
 
     def confirmed(self, session: Session) -> Stored:
         """Return what may be said of a session: only what is on disk.
@@ -196,7 +213,11 @@ class Intake:
 
     def _dead(self, c: Connection, message: Received, exc: WireError, outcome: Outcome) -> None:
         outcome.counts.dead_letters += 1
-        log.warning("put aside (%s): %s", exc.reason, exc)
+        outcome.dead.append(message.topic)
+        told = wearer_in(message.topic), exc.reason
+        if abs(self._clock() - self._told_us.get(told, -_TELL_EVERY_US)) >= _TELL_EVERY_US:
+            self._told_us[told] = self._clock()
+            log.warning("put aside (%s): %s", exc.reason, exc)
         self._journal.put_dead_letter(
             c, message.topic, message.payload, exc.reason, str(exc)[:500], self._clock()
         )
@@ -294,4 +315,5 @@ def _joined(outcomes: Iterable[Outcome]) -> Outcome:
         whole.sessions |= outcome.sessions
         whole.live |= outcome.live
         whole.episodes |= outcome.episodes
+        whole.dead += outcome.dead
     return whole
