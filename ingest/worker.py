@@ -14,9 +14,10 @@ from analytics.pipeline import Pipeline
 from ingest.analyses import Analyses
 from ingest.broker import BrokerSettings, Outgoing, Received
 from ingest.inbox import WEARER_SHARE, Inbox, Share, wearer_in
-from ingest.intake import Intake, IntakeCounts, Outcome, Session
+from ingest.intake import Intake
 from ingest.journal import Journal
 from ingest.mqtt import Link
+from ingest.outcome import IntakeCounts, Outcome, Session
 from ingest.sqlite import Database
 from ingest.store import ResultStore
 from poise import notices
@@ -146,7 +147,7 @@ class Ingest:
         outcome = await self._insist(thread, lambda: self._intake.take(messages))
         for message in messages:
             self._link.acknowledge(message)
-        for topic in outcome.dead:
+        for topic, _ in outcome.dead:
             self._inbox.charge(topic, _GARBAGE)
         self._to_tell |= outcome.sessions
         await self._tell_stored(thread)
