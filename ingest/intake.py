@@ -196,7 +196,8 @@ class Intake:
         told = wearer_in(message.topic), exc.reason
         if abs(self._clock() - self._told_us.get(told, -_TELL_EVERY_US)) >= _TELL_EVERY_US:
             self._told_us[told] = self._clock()
-            log.warning("put aside (%s): %s", exc.reason, exc)
+            log.warning("a message was put aside (%s)", exc.reason, extra={"wearer": told[0]})
+            log.debug("%s", exc)  # it may name the wearer; the dead letter keeps it
         self._journal.put_dead_letter(
             c, message.topic, message.payload, exc.reason, str(exc)[:500], self._clock()
         )

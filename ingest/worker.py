@@ -20,6 +20,7 @@ from ingest.mqtt import Link
 from ingest.outcome import IntakeCounts, Outcome, Session
 from ingest.sqlite import Database
 from ingest.store import ResultStore
+from ingest.vitals import Tally, Vitals, most
 from poise import notices
 from poise.errors import BrokerError, StoreError
 from poise.topics import BUCKETS, Leaf, everyone
@@ -80,6 +81,7 @@ class Ingest:
             on_connected=self._reconnected,
             inbox=self._inbox,
         )
+        self._tally, self._since_us = Tally(), clock()
         self._named: Counter[str] = Counter()
         self._named_us = -_NAME_EVERY_US
         self._told_us: dict[Session, int] = {}
@@ -100,6 +102,26 @@ class Ingest:
     def refused(self) -> Mapping[str, int]:
         """How many messages were more than may wait, by wearer's `site/patient`."""
         return self._inbox.refused
+
+    def vitals(self, worker: str) -> Vitals:
+        """Return how it does now; outbox and disk are the caller's to look at."""
+        tally, now_us = self._tally, self._clock()
+        return Vitals(
+            worker=worker,
+            at_us=now_us,
+            since_us=self._since_us,
+            connected=self.connected,
+            trouble=self.trouble,
+            counts=replace(self.counts),
+            dead=dict(tally.dead),
+            refused=most(self._inbox.refused),
+            refused_in_all=self._inbox.refused.total(),
+            waiting=self.waiting,
+            wearers=tally.wearers(now_us),
+            newest_us=tally.newest_us,
+            lags=list(tally.lags),
+            lag_sum_s=tally.lag_sum_s,
+        )
 
     @property
     def connected(self) -> bool:
@@ -147,6 +169,7 @@ class Ingest:
         outcome = await self._insist(thread, lambda: self._intake.take(messages))
         for message in messages:
             self._link.acknowledge(message)
+        self._tally.note(outcome, self._clock())
         for topic, _ in outcome.dead:
             self._inbox.charge(topic, _GARBAGE)
         self._to_tell |= outcome.sessions
@@ -188,7 +211,11 @@ class Ingest:
         if abs(now_us - self._named_us) >= _NAME_EVERY_US and (more := self._newly_refused()):
             self._named_us = now_us
             for name, count in more.most_common(_MOST_NAMED):
-                log.warning("%s sends more than may wait: %d messages refused", name or "somebody", count)
+                log.warning(
+                    "a wearer sends more than may wait: %d messages refused; the metrics say who",
+                    count,
+                    extra={"wearer": name},
+                )
             await self._insist(thread, lambda: self._intake.count_refused(more))
 
     def _newly_refused(self) -> Counter[str]:
