@@ -18,7 +18,7 @@ import numpy as np
 from poise.errors import StateError
 
 VERSION: Final = 3
-"""Counts up whenever a class in the state changes its attributes, or what they hold; a test watches over it."""
+"""Counts up whenever a class in the state changes its attributes or what they hold; a test watches it."""
 _MAGIC: Final = b"PoiseRun"
 _HOMES: Final = ("analytics.", "poise.")
 _PLAIN: Final = (bool, int, float, str, bytes, type(None))

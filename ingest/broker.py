@@ -118,7 +118,7 @@ class Received:
 
 @dataclass(slots=True)
 class LinkCounts:
-    """What a link has seen; `overflowed` messages were left to be delivered again."""
+    """What a link has seen; `overflowed` messages found no room and were refused."""
 
     received: int = 0
     overflowed: int = 0

@@ -1,16 +1,28 @@
 """Waiting messages to disk: decode, analyse and store in one transaction. Synchronous; runs in one thread."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from ingest import chunks
 from ingest.analyses import Analyses
 from ingest.broker import Received
 from ingest.confirm import Confirmation
+from ingest.guards import (
+    AT_WORK_US,
+    CLOCK_OFF,
+    REFUSED,
+    SECOND_GATEWAY,
+    TWO_GATEWAYS,
+    is_beside,
+    is_clock_off,
+    last_of,
+    must_be_same,
+)
+from ingest.inbox import wearer_in
 from ingest.journal import Journal, Lane
+from ingest.outcome import IntakeCounts, Outcome, Session, joined
 from ingest.sqlite import Connection, Database
 from ingest.store import ResultStore, key, storable
 from ingest.stream import Stream
@@ -18,39 +30,19 @@ from ingest.telling import live_notice
 from ingest.trusted import doubts_in
 from poise import notices
 from poise.errors import StoreRejectedError, WireError
-from poise.notices import CalibrationNotice, EpisodeNotice, Live, Presence, SensorStatus, Stored
+from poise.notices import CalibrationNotice, EpisodeNotice, Presence, SensorStatus, Stored
 from poise.results import Results
 from poise.samples import SampleMessage
 from poise.topics import BUCKETS, Address, Leaf, Wearer, parse
 from poise.wire import decode_samples
 
 log = logging.getLogger("poise.ingest")
+_TELL_EVERY_US: Final = 60_000_000
+"""Between two lines in the log about the same wearer and reason: a flood must not fill the log too."""
 _LATE_IDLE_US: Final = 30_000_000
 _SETTLED_AT_ONCE: Final = 100
 _TAKEN: Final = (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION)
 N = TypeVar("N", Presence, SensorStatus)
-Session = tuple[Wearer, str]
-
-
-@dataclass(slots=True)
-class IntakeCounts:
-    """What came since the start."""
-
-    stored: int = 0
-    duplicates: int = 0
-    late: int = 0
-    dead_letters: int = 0
-    commits: int = 0
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a commit makes true, to be told to others afterwards."""
-
-    sessions: set[Session] = field(default_factory=set)
-    live: dict[Wearer, Live] = field(default_factory=dict)
-    episodes: dict[tuple[Wearer, str], EpisodeNotice] = field(default_factory=dict)
-    counts: IntakeCounts = field(default_factory=IntakeCounts)
 
 
 class Intake:
@@ -81,6 +73,8 @@ class Intake:
         self._streams: dict[tuple[Wearer, bool], Stream] = {}
         self._confirmations: dict[Session, Confirmation] = {}
         self._fed_us: dict[tuple[Wearer, bool], int] = {}
+        self._told_us: dict[tuple[str, str], int] = {}
+        self._beside_us: dict[Wearer, int] = {}
 
     def take(self, messages: Sequence[Received]) -> Outcome:
         """Bring all of them to disk in one transaction, or none.
@@ -92,7 +86,7 @@ class Intake:
             return self._commit(messages)
         except StoreRejectedError as exc:
             if len(messages) > 1:
-                return _joined([self.take([message]) for message in messages])
+                return joined([self.take([message]) for message in messages])
             return self._commit_what_can_be(messages[0], str(exc))
 
     def close_late_runs(self) -> Outcome:
@@ -132,6 +126,16 @@ class Intake:
         with self._database.transaction() as c:
             return chunks.settle_some(c, after, _SETTLED_AT_ONCE, self._clock() // 1_000_000)
 
+    def count_refused(self, refused: Mapping[str, int]) -> None:
+        """Count messages that were never taken, by wearer's key, "" for nobody's.
+
+        Raises:
+            StoreUnavailableError: if the disk refuses now.
+        """
+        with self._transaction() as c:
+            for name, number in refused.items():
+                self._journal.count(c, name, REFUSED, number)
+
     def confirmed(self, session: Session) -> Stored:
         """Return what may be said of a session: only what is on disk.
 
@@ -160,11 +164,11 @@ class Intake:
             raise
 
     def _commit(self, messages: Sequence[Received], *, analyse: bool = True) -> Outcome:
-        outcome = Outcome()
+        outcome = Outcome(counts=IntakeCounts(commits=1))
         with self._transaction() as c:
             for message in messages:
                 self._take_one(c, message, outcome, analyse=analyse)
-        self._count(outcome.counts)
+        self.counts.add(outcome.counts)
         return outcome
 
     def _commit_what_can_be(self, message: Received, sentence: str) -> Outcome:
@@ -173,19 +177,11 @@ class Intake:
         try:
             return self._commit([message], analyse=False)
         except StoreRejectedError:
-            outcome = Outcome()
+            outcome = Outcome(counts=IntakeCounts(commits=1))
             with self._transaction() as c:
                 self._dead(c, message, WireError(sentence, reason="rejected"), outcome)
-            self._count(outcome.counts)
+            self.counts.add(outcome.counts)
             return outcome
-
-    def _count(self, counts: IntakeCounts) -> None:
-        mine = self.counts
-        mine.stored += counts.stored
-        mine.duplicates += counts.duplicates
-        mine.late += counts.late
-        mine.dead_letters += counts.dead_letters
-        mine.commits += 1
 
     def _take_one(self, c: Connection, message: Received, outcome: Outcome, *, analyse: bool) -> None:
         try:
@@ -207,7 +203,12 @@ class Intake:
 
     def _dead(self, c: Connection, message: Received, exc: WireError, outcome: Outcome) -> None:
         outcome.counts.dead_letters += 1
-        log.warning("put aside (%s): %s", exc.reason, exc)
+        outcome.dead.append((message.topic, exc.reason))
+        told = wearer_in(message.topic), exc.reason
+        if abs(self._clock() - self._told_us.get(told, -_TELL_EVERY_US)) >= _TELL_EVERY_US:
+            self._told_us[told] = self._clock()
+            log.warning("a message was put aside (%s)", exc.reason, extra={"wearer": told[0]})
+            log.debug("%s", exc)  # it may name the wearer; the dead letter keeps it
         self._journal.put_dead_letter(
             c, message.topic, message.payload, exc.reason, str(exc)[:500], self._clock()
         )
@@ -220,36 +221,64 @@ class Intake:
         confirmation = self._confirmation(c, session)
         outcome.sessions.add(session)
         if self._journal.holds(c, wearer, message.session, message.sequence):
+            must_be_same(c, self._journal, wearer, message, payload)
             self._journal.put_duplicate(c, wearer, message)
             outcome.counts.duplicates += 1
         elif analyse:
             self._new_samples(c, wearer, message, payload, outcome)
         else:
-            self._journal.put_message(
-                c, wearer, message, payload, received_us=self._clock(), lane=Lane.UNANALYSED
-            )
-            outcome.counts.stored += 1
+            self._put(c, wearer, message, payload, Lane.UNANALYSED, outcome)
         confirmation.add(message.sequence, message.floor)
 
     def _new_samples(
         self, c: Connection, wearer: Wearer, message: SampleMessage, payload: bytes, outcome: Outcome
     ) -> None:
         now_us = self._clock()
+        if is_clock_off(message, now_us):
+            self._journal.count(c, key(wearer), CLOCK_OFF)
         live, behind = self._stream(c, wearer, late=False), self._stream(c, wearer, late=True)
+        if not message.kept and is_beside(c, self._journal, wearer, message, live.session, now_us):
+            self._put(c, wearer, message, payload, Lane.BESIDE, outcome)
+            self._journal.count(c, key(wearer), SECOND_GATEWAY)
+            self._beside_us[wearer] = now_us
+            return
         # What is behind stays so up to its last message, or the end of its run would be cut off; and what a
         # sensor had kept is no news, even where nothing newer has come yet.
         late = message.kept or live.is_behind(message, now_us)
         late = late or behind.goes_on_with(message, live.analysed_us)
         stream = behind if late else live
-        row = self._journal.put_message(c, wearer, message, payload, received_us=now_us, lane=Lane(late))
+        row = self._put(c, wearer, message, payload, Lane(late), outcome)
         self._fed_us[wearer, late] = now_us
-        outcome.counts.stored += 1
-        outcome.counts.late += late
         set_back = late and not message.kept and live.is_set_back(message)
         if set_back and not behind.is_now:
             live.put_by(c)
         parts = stream.feed(c, row, message, set_back=set_back)
         self._conclude(c, stream, parts, outcome)
+
+    def _put(
+        self,
+        c: Connection,
+        wearer: Wearer,
+        message: SampleMessage,
+        payload: bytes,
+        lane: Lane,
+        outcome: Outcome,
+    ) -> int:
+        """Store and count a message."""
+        counts = outcome.counts
+        counts.stored += 1
+        counts.samples += sum(len(batch) for batch in message.batches)
+        counts.missing += sum(gap.count for gap in message.gaps)
+        counts.late += lane is Lane.LATE
+        counts.beside += lane is Lane.BESIDE
+        if lane is Lane.LIVE and message.batches:
+            outcome.newest_us.append(last_of(message))
+        return self._journal.put_message(c, wearer, message, payload, received_us=self._clock(), lane=lane)
+
+    def _advice(self, stream: Stream) -> list[str]:
+        heard_us = self._beside_us.get(stream.wearer)
+        two = heard_us is not None and self._clock() - heard_us < AT_WORK_US
+        return [TWO_GATEWAYS, *stream.advice.sentences] if two else stream.advice.sentences
 
     def _conclude(
         self, c: Connection, stream: Stream, parts: Sequence[tuple[str, Results]], outcome: Outcome
@@ -265,7 +294,7 @@ class Intake:
             stream.advice.note(part, stream.trust.doubts)
             frames = next((frames for frames in reversed(part.frames) if len(frames)), None)
             if frames is not None and stream.is_now:
-                outcome.live[wearer] = live_notice(frames, origin, stream.advice.sentences)
+                outcome.live[wearer] = live_notice(frames, origin, self._advice(stream))
         if stream.late and any(doubts_in(part) for _, part in parts):
             self._stream(c, wearer, late=False).look_elsewhere(c)
 
@@ -299,12 +328,3 @@ class Intake:
         if session not in self._confirmations:
             self._confirmations[session] = self._journal.confirmation(c, *session)
         return self._confirmations[session]
-
-
-def _joined(outcomes: Iterable[Outcome]) -> Outcome:
-    whole = Outcome()
-    for outcome in outcomes:
-        whole.sessions |= outcome.sessions
-        whole.live |= outcome.live
-        whole.episodes |= outcome.episodes
-    return whole

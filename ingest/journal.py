@@ -28,6 +28,7 @@ class Lane(IntEnum):
     LIVE = 0
     LATE = 1
     UNANALYSED = 2
+    BESIDE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,40 @@ class Journal:
         """Return whether this message is stored already."""
         sql = "SELECT 1 FROM messages WHERE wearer = ? AND session = ? AND sequence = ?"
         return c.execute(sql, (key(wearer), session, sequence)).fetchone() is not None
+
+    def raw_of(self, c: Connection, wearer: Wearer, session: str, sequence: int) -> bytes | None:
+        """Return a message's bytes as they came, None if they are not here."""
+        sql = "SELECT payload FROM messages WHERE wearer = ? AND session = ? AND sequence = ?"
+        row = c.execute(sql, (key(wearer), session, sequence)).fetchone()
+        return None if row is None else row[0]
+
+    def heard_us(self, c: Connection, wearer: Wearer, session: str) -> int:
+        """Return UTC µs at which the newest message of a session came, 0 for never."""
+        sql = (
+            "SELECT received_us FROM messages WHERE wearer = ? AND session = ? ORDER BY sequence DESC LIMIT 1"
+        )
+        row = c.execute(sql, (key(wearer), session)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def was_beside(self, c: Connection, wearer: Wearer, message: SampleMessage) -> bool:
+        """Return whether the message before this one, of the same session, was a second gateway's."""
+        sql = (
+            "SELECT lane FROM messages WHERE wearer = ? AND session = ? AND sequence < ? "
+            "ORDER BY sequence DESC LIMIT 1"
+        )
+        row = c.execute(sql, (key(wearer), message.session, message.sequence)).fetchone()
+        return row is not None and row[0] == Lane.BESIDE
+
+    def judged_before(
+        self, c: Connection, wearer: Wearer, session: str, from_us: int, to_us: int
+    ) -> tuple[str, bytes] | None:
+        """Return session and bytes of the last judged message of another session that begins in that time."""
+        row: tuple[str, bytes] | None = c.execute(
+            "SELECT session, payload FROM messages WHERE wearer = ? AND first_us >= ? AND first_us < ? "
+            "AND session != ? AND lane IN (0, 1) AND origin != 'replayed' ORDER BY first_us DESC LIMIT 1",
+            (key(wearer), from_us, to_us, session),
+        ).fetchone()
+        return row
 
     def put_duplicate(self, c: Connection, wearer: Wearer, message: SampleMessage) -> None:
         """Count a message that came again; its `floor` may still be news."""

@@ -76,7 +76,7 @@ def kept_of(c: Connection, wearer: Wearer) -> Kept | None:
 
 def unreadable(wearer: Wearer, exc: Exception) -> None:
     """Say that the longer way is gone."""
-    log.warning("the kept state of %s cannot be read (%s); its run is fed again", key(wearer), exc)
+    log.warning("a kept state cannot be read (%s); its run is fed again", exc, extra={"wearer": key(wearer)})
 
 
 def begins_at(wearer: Wearer) -> int:

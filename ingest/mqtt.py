@@ -20,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest import tls
 from ingest.broker import NOT_AUTHORISED, BrokerSettings, LinkCounts, Outgoing, Received
+from ingest.inbox import Inbox
 from poise.errors import BrokerError, BrokerRefusedError, ConfigurationError
 
 log = logging.getLogger("poise.mqtt")
@@ -51,14 +52,13 @@ class Link:
         will: Outgoing | None = None,
         persistent: bool = False,
         on_connected: Callable[[], None] | None = None,
-        limit: int = 2000,
+        inbox: Inbox | None = None,
     ) -> None:
         self.settings, self.client_id = settings, client_id
         self.counts = LinkCounts()
         self._subscriptions = dict(subscriptions or {})
         self._will, self._persistent, self._on_connected = will, persistent, on_connected
-        self._inbox: asyncio.Queue[Received | None] = asyncio.Queue()
-        self._limit = limit
+        self._inbox = Inbox() if inbox is None else inbox
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self._acks: dict[int, tuple[str, asyncio.Future[None]]] = {}
         self._refused: set[str] = set()
@@ -90,19 +90,16 @@ class Link:
 
     async def receive(self, most: int = 1) -> list[Received]:
         """Wait for a message and return it with up to `most` - 1 others that wait already."""
-        messages: list[Received] = []
-        while not messages:
+        self._raise_refusal()
+        messages = await self._inbox.get(most)
+        if not messages:
             self._raise_refusal()
-            message = await self._inbox.get()
-            while message is not None:
-                messages.append(message)
-                message = None if len(messages) >= most or self._inbox.empty() else self._inbox.get_nowait()
         return messages
 
     @property
     def waiting(self) -> int:
         """How many messages have come and were not received yet."""
-        return self._inbox.qsize()
+        return len(self._inbox)
 
     def acknowledge(self, message: Received) -> None:
         """Tell the broker that this QoS 1 message needs no second delivery."""
@@ -175,7 +172,7 @@ class Link:
     def _give_up(self, refusal: ConfigurationError) -> None:
         self._refusal = refusal
         self._up.set()
-        self._inbox.put_nowait(None)
+        self._inbox.close()
 
     async def _one_connection(self) -> None:
         """Connect, stay until the connection ends, and leave nothing of it behind."""
@@ -291,10 +288,9 @@ class Link:
 
     def _take(self, received: Received) -> None:
         self.counts.received += 1
-        if self._inbox.qsize() >= self._limit:
+        if not self._inbox.put(received):
             self.counts.overflowed += 1
-        else:
-            self._inbox.put_nowait(received)
+            self.acknowledge(received)  # or the broker would keep its place, and hold others back for it
 
     def _acknowledged(self, mid: int, reason: ReasonCode) -> None:
         topic, future = self._acks.pop(mid, ("", None))

@@ -116,6 +116,21 @@ def reading(path: Path) -> Iterator[Connection]:
             yield connection
 
 
+def copy_database(source: Path, target: Path) -> None:
+    """Copy one consistent state of a database that may be in use; who writes to it need not wait.
+
+    In one step: a copy in several would begin anew whenever another program writes.
+
+    Raises:
+        StoreUnavailableError: if it cannot be read or written now.
+    """
+    with in_our_words(source), closing(sqlite3.connect(target)) as copied:
+        uri = f"{source.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_MS / 1000)) as connection:
+            connection.backup(copied)
+        copied.execute("PRAGMA journal_mode = DELETE")  # one file, whose checksum says it all
+
+
 @contextmanager
 def in_our_words(path: Path) -> Iterator[None]:
     """Turn sqlite3's exceptions into those of `poise.errors`."""

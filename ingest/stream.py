@@ -20,6 +20,7 @@ from ingest.analyses import Analyses, Analysis
 from ingest.journal import Journal, Run
 from ingest.kept import EVERY_US, Kept, begins_at, keep, kept_of, unreadable
 from ingest.sqlite import Connection
+from ingest.store import key
 from ingest.telling import Advice
 from ingest.trusted import doubts_in, known, learn
 from poise.calibration import Calibration, Verdict
@@ -95,9 +96,8 @@ class Stream:
         try:
             analysis = self._analysis.save()
         except Exception:
-            log.exception(
-                "the state of %s cannot be kept; its run is fed again if need be", self.wearer.patient
-            )
+            who = {"wearer": key(self.wearer)}
+            log.exception("a state cannot be kept; its run is fed again if need be", extra=who)
             return
         state = Kept(
             run_message=self.run.message,
@@ -303,7 +303,7 @@ class Stream:
         try:
             return conclude()
         except Exception:
-            log.exception("the analysis of %s failed; a new run begins", self.wearer.patient)
+            log.exception("an analysis failed; a new run begins", extra={"wearer": key(self.wearer)})
             self._analysis, self.run, self.fault = None, None, True
             return Results(remarks=(("analysis failed", 1),))
 

@@ -3,19 +3,24 @@
 import asyncio
 import logging
 import zlib
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from analytics.pipeline import Pipeline
 from ingest.analyses import Analyses
 from ingest.broker import BrokerSettings, Outgoing, Received
-from ingest.intake import Intake, IntakeCounts, Outcome, Session
+from ingest.inbox import WEARER_SHARE, Inbox, Share, wearer_in
+from ingest.intake import Intake
 from ingest.journal import Journal
 from ingest.mqtt import Link
+from ingest.outcome import IntakeCounts, Outcome, Session
 from ingest.sqlite import Database
 from ingest.store import ResultStore
+from ingest.vitals import Tally, Vitals, most
 from poise import notices
 from poise.errors import BrokerError, StoreError
 from poise.topics import BUCKETS, Leaf, everyone
@@ -28,6 +33,12 @@ _TICK_S: Final = 0.1
 _SETTLE_S: Final = 0.5
 _SETTLE_PAUSE_S: Final = 120.0
 _RECENT_US: Final = 86_400_000_000
+_GARBAGE: Final = 100
+"""As many messages one counts for that cannot be understood: a gateway makes none."""
+_MOST_NAMED: Final = 10
+_NAME_EVERY_US: Final = 60_000_000
+_RECEIVE_MAXIMUM: Final = 20_000
+"""So many that no wearer's share fills it: what the broker holds back, it holds back for all."""
 _WAITS_S: Final = (0.5, 1, 2, 5, 10)
 T = TypeVar("T")
 
@@ -43,6 +54,7 @@ class Ingest:
         buckets: those that this worker owns; two workers must never share one.
         timezone: IANA zone of new wearers.
         new_analysis: makes the analysis of one run.
+        share: what each wearer may have of it.
     """
 
     def __init__(
@@ -55,19 +67,25 @@ class Ingest:
         buckets: Iterable[int] = range(BUCKETS),
         timezone: str = "UTC",
         new_analysis: Analyses = Pipeline,
+        share: Share = WEARER_SHARE,
     ) -> None:
         self.journal = Journal(database, timezone)
         self.trouble = ""
         self._clock = clock
         self._owned = sorted(set(buckets))
         self._intake = Intake(database, self.journal, results, new_analysis, clock, self._owned)
+        self._inbox = Inbox(wearer_in, share)
         self._link = Link(
-            settings,
+            replace(settings, receive_maximum=_RECEIVE_MAXIMUM),
             self._client_id(),
             subscriptions=dict.fromkeys(self._topics(), 1),
             persistent=True,
             on_connected=self._reconnected,
+            inbox=self._inbox,
         )
+        self._tally, self._since_us = Tally(), clock()
+        self._named: Counter[str] = Counter()
+        self._named_us = -_NAME_EVERY_US
         self._told_us: dict[Session, int] = {}
         self._to_tell: set[Session] = set()
         self._remind = False
@@ -76,6 +94,36 @@ class Ingest:
     def counts(self) -> IntakeCounts:
         """What came since the start."""
         return self._intake.counts
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have come and are not on the disk yet, nor being brought there."""
+        return self._link.waiting
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How many messages were more than may wait, by wearer's `site/patient`."""
+        return self._inbox.refused
+
+    def vitals(self, worker: str) -> Vitals:
+        """Return how it does now; outbox and disk are the caller's to look at."""
+        tally, now_us = self._tally, self._clock()
+        return Vitals(
+            worker=worker,
+            at_us=now_us,
+            since_us=self._since_us,
+            connected=self.connected,
+            trouble=self.trouble,
+            counts=replace(self.counts),
+            dead=dict(tally.dead),
+            refused=most(self._inbox.refused),
+            refused_in_all=self._inbox.refused.total(),
+            waiting=self.waiting,
+            wearers=tally.wearers(now_us),
+            newest_us=tally.newest_us,
+            lags=list(tally.lags),
+            lag_sum_s=tally.lag_sum_s,
+        )
 
     @property
     def connected(self) -> bool:
@@ -118,7 +166,9 @@ class Ingest:
     async def _keep_all(self, thread: ThreadPoolExecutor) -> None:
         """Whoever takes these wearers over begins where this worker ends."""
         try:
+            more = self._newly_refused()
             await asyncio.get_running_loop().run_in_executor(thread, self._intake.keep_all)
+            await asyncio.get_running_loop().run_in_executor(thread, self._intake.count_refused, more)
         except StoreError as exc:
             log.warning("%s; what runs is analysed again from its beginning", exc)
 
@@ -131,6 +181,9 @@ class Ingest:
         outcome = await self._insist(thread, lambda: self._intake.take(messages))
         for message in messages:
             self._link.acknowledge(message)
+        self._tally.note(outcome, self._clock())
+        for topic, _ in outcome.dead:
+            self._inbox.charge(topic, _GARBAGE)
         self._to_tell |= outcome.sessions
         await self._tell_stored(thread)
         self._tell_results(outcome)
@@ -162,6 +215,24 @@ class Ingest:
                 self._to_tell |= set(recent)
             await self._tell_stored(thread)
             self._tell_results(await self._insist(thread, self._intake.close_late_runs))
+            await self._name_refused(thread)
+
+    async def _name_refused(self, thread: ThreadPoolExecutor) -> None:
+        """Say once a minute who sends more than may wait, in the log and on the disk."""
+        now_us = self._clock()
+        if abs(now_us - self._named_us) >= _NAME_EVERY_US and (more := self._newly_refused()):
+            self._named_us = now_us
+            for name, count in more.most_common(_MOST_NAMED):
+                log.warning(
+                    "a wearer sends more than may wait: %d messages refused; the metrics say who",
+                    count,
+                    extra={"wearer": name},
+                )
+            await self._insist(thread, lambda: self._intake.count_refused(more))
+
+    def _newly_refused(self) -> Counter[str]:
+        more, self._named = self._inbox.refused - self._named, Counter(self._inbox.refused)
+        return more
 
     async def _tell_stored(self, thread: ThreadPoolExecutor) -> None:
         """Confirm at most once a second while more is waiting, and soon after the last of a backlog."""

@@ -1,7 +1,7 @@
 """The small JSON messages beside the samples: presence, sensors, stored, calibration, live (docs/wire.md)."""
 
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -222,8 +222,24 @@ def decode(payload: bytes, kind: type[N]) -> N:
     try:
         notice = msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        _require_version(_version_of(payload))
         raise WireError(f"not a {kind.__name__} notice: {exc}", reason="malformed") from exc
-    version: Any = notice.v
+    _require_version(notice.v)
+    return notice
+
+
+class _Versioned(msgspec.Struct):
+    v: int = VERSION
+
+
+def _version_of(payload: bytes) -> int:
+    """Return the version that a payload names which this program cannot read, its own if it names none."""
+    try:
+        return msgspec.json.decode(payload, type=_Versioned).v
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return VERSION
+
+
+def _require_version(version: int) -> None:
     if version != VERSION:
         raise WireError(f"version {version} is not {VERSION}; update this program", reason="version")
-    return notice

@@ -63,7 +63,6 @@ class _Message(msgspec.Struct, array_like=True, forbid_unknown_fields=False):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Message)
-_version = msgspec.msgpack.Decoder(tuple[int, ...])
 
 
 def encode_samples(message: SampleMessage) -> bytes:
@@ -93,9 +92,9 @@ def decode_samples(payload: bytes) -> SampleMessage:
     try:
         raw = _decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        _require_version(_version_of(payload))
         raise WireError(f"not a samples message: {exc}", reason="malformed") from exc
-    if raw.version != VERSION:
-        raise WireError(f"version {raw.version} is not {VERSION}; update this program", reason="version")
+    _require_version(raw.version)
     _require(0 < len(raw.session) <= 64 and len(raw.origin) <= 32, "session or origin too long or empty")
     _require(0 <= raw.floor <= raw.sequence < 2**53, "sequence must be a whole number not below floor")
     _require(len(raw.blocks) <= MAX_BATCHES and len(raw.gaps) <= 1024, "too many blocks or gaps")
@@ -108,6 +107,20 @@ def decode_samples(payload: bytes) -> SampleMessage:
         raw.origin,
         raw.kept,
     )
+
+
+def _version_of(payload: bytes) -> int:
+    """Return the version that a payload names which this program cannot read, its own if it names none."""
+    try:
+        raw = msgspec.msgpack.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError):
+        return VERSION
+    return raw[0] if isinstance(raw, list) and raw and type(raw[0]) is int else VERSION
+
+
+def _require_version(version: int) -> None:
+    if version != VERSION:
+        raise WireError(f"version {version} is not {VERSION}; update this program", reason="version")
 
 
 def _block(batch: ImuBatch) -> _Block:

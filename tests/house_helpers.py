@@ -26,6 +26,7 @@ def environment(folder: Path, more: Mapping[str, str] | None = None) -> dict[str
         "XDG_CONFIG_HOME": str(folder / "config"),
         "COLUMNS": "250",
         "POISE_TIMEZONE": "Europe/Vienna",
+        "POISE_INGEST__METRICS_PORT": "0",
     }
     return clean | mine | (more or {})
 

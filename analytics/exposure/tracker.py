@@ -30,7 +30,7 @@ from poise.results import ACTIVITIES, GRID_US, JUDGED, QUARTER_S, Activity
 from poise.samples import Bools, Int64s
 
 BLOCK: Final = 900
-"""Frames that are counted at once: 90 s, a tenth of a quarter of an hour. Each counting costs the same, however long."""
+"""Frames that are counted at once: 90 s, a tenth of a quarter. Each counting costs the same, however long."""
 FRAMES_PER_QUARTER: Final = QUARTER_S * 1_000_000 // GRID_US
 FORGOTTEN: Final = 3000
 """After this many frames (5 min) without any, everything that was going on has ended."""

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -39,3 +39,16 @@ def _take(lock: IO[str]) -> None:
         import fcntl
 
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextmanager
+def nobody_in(folder: Path) -> Iterator[None]:
+    """Hold the lock of every program that could be at work in a data folder.
+
+    Raises:
+        ConfigurationError: if one is at work.
+    """
+    with ExitStack() as held:
+        for lock in sorted({folder / "poise.lock", *folder.glob("*.lock")}):
+            held.enter_context(alone(lock, "gateway" if lock.name.startswith("spool") else "ingest"))
+        yield

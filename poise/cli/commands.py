@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from poise import __version__
-from poise.cli import clinic_commands, sensor_commands, store_commands
+from poise.cli import clinic_commands, keeping_commands, sensor_commands, store_commands
 from poise.cli.options import Data, Hci, PagesPort, Patient, Script, Seed, Simulated, Worn, origin, worn
 from poise.cli.running import leave, out, run, say
 from poise.cli.settings import load
@@ -29,6 +29,8 @@ app.add_typer(clinic_commands.broker, name="broker")
 app.add_typer(clinic_commands.gateway, name="gateway")
 app.command("join")(clinic_commands.join)
 app.command("ask")(clinic_commands.ask)
+for _command in (keeping_commands.status, keeping_commands.backup, keeping_commands.restore):
+    app.command()(_command)
 
 
 @app.command()
@@ -114,11 +116,13 @@ def gateway(
 
 
 @app.command("service")
-def service_() -> None:
-    """Print a systemd unit that keeps the gateway running."""
+def service_(
+    part: Annotated[str, typer.Argument(help="Which one: gateway, ingest or pages.")] = "gateway",
+) -> None:
+    """Print a systemd unit that keeps the gateway, ingest or the pages running."""
     from poise.cli import service
 
-    leave(say(lambda: out.print(service.unit(), markup=False, soft_wrap=True, end="")))
+    leave(say(lambda: out.print(service.unit(part), markup=False, soft_wrap=True, end="")))
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from device.tasks import together
+from poise.cli import logs
 from poise.errors import PoiseError
 
 OK: Final = 0
@@ -28,9 +28,7 @@ def run(work: Coroutine[Any, Any, int]) -> int:
 
     A second signal ends the program at once.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # bumble warns of every packet that meets a link that has just ended; `device.ble` says what matters.
-    logging.getLogger("bumble").setLevel(logging.CRITICAL)
+    logs.begin()
     try:
         return asyncio.run(_until_signal(work))
     except PoiseError as exc:

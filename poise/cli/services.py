@@ -1,6 +1,7 @@
 """Each part as a program of its own: broker, ingest, pages, gateway, radio room."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,10 +14,11 @@ from ingest.mosquitto import accounts
 from ingest.readers import open_reader
 from ingest.shards import Shard, shard_named, shards_for
 from ingest.store import ResultStore, SqliteResults
-from poise.cli import parts, radio
+from ingest.vitals import Vitals
+from poise.cli import parts, radio, watching
 from poise.cli import workers as workers_
 from poise.cli.person import recalling
-from poise.cli.running import OK, out
+from poise.cli.running import OK, during, out
 from poise.cli.settings import Settings
 
 FOREVER: Final = 86_400 * 365
@@ -36,16 +38,22 @@ async def ingest(settings: Settings, workers: int | None, part: str) -> int:
     """Store and judge what arrives, in one process or as the parent of several."""
     if part:
         workers_.end_with_parent()
-        return await _work(settings, shard_named(part))
+        return await _work(settings, shard_named(part), watching.tell_parent)
     wanted = shards_for(parts.folder(settings.data), workers)
-    if len(wanted) > 1:
-        return await workers_.supervise(settings, wanted)
-    return await _work(settings, wanted[0])
+    told = watching.of(wanted)
+    with watching.watched(settings, told):
+        if len(wanted) > 1:
+            return await workers_.supervise(settings, wanted, told)
+        told.started[str(wanted[0])] = 1
+        return await _work(settings, wanted[0], told.tell)
 
 
-async def _work(settings: Settings, shard: Shard) -> int:
+async def _work(settings: Settings, shard: Shard, tell: Callable[[Vitals], None]) -> int:
     broker = settings.broker.settings(accounts.worker_name(*shard))
-    async with parts.ingesting(settings, broker, shard) as (worker, _):
+    async with (
+        parts.ingesting(settings, broker, shard) as (worker, _),
+        during(watching.report(worker, shard, settings, tell)),
+    ):
         await worker.until_connected()
         if shard.of == 1:
             out.print(f"Ingest stores into {shard.file(settings.data)}, broker {broker.place}.")

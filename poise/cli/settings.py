@@ -25,7 +25,7 @@ from analytics.cues.plan import DEFAULT_CUE_PLAN, CuePlan
 from ingest.broker import BrokerSettings
 from ingest.enrolment import enrolment_in, only_ours, read_enrolment, read_secret
 from ingest.influxdb.outbox import DEFAULT_MOST_BYTES
-from poise.cli import mistakes
+from poise.cli import logs, mistakes
 from poise.cli.configuration import CONFIG, file_in_force, spot_of
 from poise.errors import ConfigurationError, WireError
 from poise.skeleton import place
@@ -112,6 +112,16 @@ class StorePart(_Part):
         return InfluxSettings(**self.model_dump(exclude={"kind", "outbox_mb"}))
 
 
+class IngestPart(_Part):
+    """How ingest is watched.
+
+    Attributes:
+        metrics_port: of `/metrics`, `/healthz` and `/readyz` on 127.0.0.1; 0 for none.
+    """
+
+    metrics_port: int = Field(default=9464, ge=0, le=65535)
+
+
 class GatewayPart(_Part):
     """How a gateway sends; docs/gateway.md, *Longer messages*."""
 
@@ -163,6 +173,8 @@ class Settings(BaseSettings):
         sensors: segment by sensor address.
         cues: when the wearer is reminded.
         gateway: how the samples are sent.
+        ingest: how ingest is watched.
+        log_level: from which on the log says it; pseudonyms are in it only with "debug".
     """
 
     model_config = SettingsConfigDict(
@@ -178,6 +190,8 @@ class Settings(BaseSettings):
     sensors: dict[str, str] = {}
     cues: CuePart = CuePart()
     gateway: GatewayPart = GatewayPart()
+    ingest: IngestPart = IngestPart()
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
     @classmethod
     def settings_customise_sources(
@@ -250,6 +264,8 @@ def load(**given: Any) -> Settings:
         raise ConfigurationError(mistakes.of_encoding(file, exc)) from exc
     except (OSError, SettingsError) as exc:
         raise ConfigurationError(f"the settings cannot be read: {exc} (in {file} or POISE_…)") from exc
+    if settings.log_level != "warning":  # as it is without a word
+        logs.set_level(settings.log_level)
     return settings
 
 

@@ -58,9 +58,13 @@ def test_only_one_place_speaks_of_bluez() -> None:
 
 
 def test_the_unit_starts_this_installation_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = unit(Path("/opt/my tools/100%/poise")).splitlines()
+    lines = unit("gateway", Path("/opt/my tools/100%/poise")).splitlines()
     assert r"ExecStart=/opt/my\x20tools/100%%/poise gateway" in lines
     assert {"Restart=always", "NoNewPrivileges=yes", "UMask=0077"} <= set(lines)
+    assert "KillMode=mixed" in unit("ingest")
+    assert "ExecStart=/opt/poise pages" in unit("pages", Path("/opt/poise")).splitlines()
+    with pytest.raises(ConfigurationError, match="gateway, ingest, pages"):
+        unit("broker")
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(ConfigurationError, match="systemd is Linux's"):
         unit()

@@ -1,0 +1,55 @@
+"""The commands of who keeps an ingest running: their options and help texts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from poise.cli.running import leave, out, say
+from poise.cli.settings import load
+
+Data = Annotated[Path | None, typer.Option(help="Folder for the database, spools and calibrations.")]
+
+
+def status(data: Data = None) -> None:
+    """Say how ingest does, what is stored of whom, and what was put aside."""
+    from poise.cli import status as standing
+
+    leave(say(lambda: standing.show(load(data=data))))
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="The archive to write; it must not be there yet.")],
+    data: Data = None,
+) -> None:
+    """Write all databases of the data folder into one file, while ingest goes on."""
+    from ingest.backup import back_up
+    from poise.cli import parts
+
+    def work() -> None:
+        contents = back_up(load(data=data).data, file, parts.now_us())
+        size = file.stat().st_size / 1e6
+        out.print(f"Written: {file}, {size:.1f} MB: {', '.join(contents.sums)}.", soft_wrap=True)
+
+    leave(say(work))
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="An archive of `poise backup`.")],
+    data: Data = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Move what is in the data folder aside.")
+    ] = False,
+) -> None:
+    """Put the databases of a backup into the data folder, in which nothing may be at work."""
+    from ingest.backup import restore as put_back
+    from poise.cli import parts
+    from poise.cli.alone import nobody_in
+
+    def work() -> None:
+        folder = parts.folder(load(data=data).data)
+        with nobody_in(folder):
+            contents = put_back(file, folder, replace=replace)
+        out.print(f"{folder} holds {', '.join(contents.sums)} of {file} now.", soft_wrap=True)
+
+    leave(say(work))
