@@ -8,7 +8,7 @@ Data: bytes of virtual Movella DOT whose samples number themselves.
 2. **Memory, accelerated.** The gateway's own path from notification to spool (decoder, clock, assembler,
    spool on disk, each message confirmed 30 s later) fed with twelve hours of eight sensors as fast as it can,
    with a break of one sensor every ten minutes. Figure: resident memory after each hour. Twelve take the best
-   part of an hour of one core: every notification goes its own way, as it does in a gateway. `HOURS=3` is less.
+   part of an hour of one core: each notification goes its own way, as in a gateway. `HOURS=3` is less.
 """
 
 import asyncio
