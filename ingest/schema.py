@@ -2,7 +2,33 @@
 
 from typing import Final
 
-VERSION: Final = 4
+VERSION: Final = 5
+
+_ARCHIVE: Final = """
+CREATE TABLE archive (
+    file TEXT PRIMARY KEY,
+    wearer TEXT NOT NULL,
+    hour_us INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    samples INTEGER NOT NULL,
+    first_message INTEGER NOT NULL,
+    last_message INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    archived_us INTEGER NOT NULL,
+    deleted_us INTEGER,
+    why TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE INDEX archive_by_time ON archive (wearer, hour_us);
+
+CREATE TABLE archived (
+    wearer TEXT NOT NULL,
+    session TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (wearer, session, first)
+) STRICT, WITHOUT ROWID
+"""
 
 MIGRATIONS: Final = {
     1: """
@@ -16,10 +42,11 @@ ALTER TABLE ledger ADD COLUMN spread INTEGER NOT NULL DEFAULT 0
     3: """
 CREATE TABLE states (wearer TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT
 """,
+    4: _ARCHIVE,
 }
 """What makes the tables of a version those of the next one."""
 
-TABLES: Final = """
+TABLES: Final = f"""
 CREATE TABLE people (
     wearer TEXT PRIMARY KEY,
     timezone TEXT NOT NULL,
@@ -177,4 +204,4 @@ CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     line BLOB NOT NULL
 ) STRICT;
-"""
+{_ARCHIVE}"""

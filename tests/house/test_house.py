@@ -20,6 +20,7 @@ OWNERS = {
     "paho": ("ingest/mqtt.py",),
     "amqtt": ("ingest/embedded.py",),
     "influxdb_client": ("ingest/influx.py",),
+    "pyarrow": ("ingest/archive/parquet.py",),
     "cryptography": ("ingest/mosquitto/certificates.py",),
     "sqlite3": ("ingest/sqlite.py", "device/spool.py"),
     "vqf": ("analytics/motion/orientation.py",),

@@ -137,7 +137,7 @@ def test_what_a_sensor_kept_over_a_break_is_no_clock_set_back(shelf: Shelf) -> N
     assert [unpack(trust).doubts for (trust,) in shelf.rows("SELECT trust FROM calibrations")] == [()]
 
 
-CHANGED = ("runs", "calibrations", "gaps", "ledger")
+CHANGED = ("runs", "calibrations", "gaps", "ledger", "archive", "archived")
 
 
 def test_a_database_of_the_first_version_is_brought_up_and_its_open_run_goes_on(tmp_path: Path) -> None:
@@ -147,7 +147,8 @@ def test_a_database_of_the_first_version_is_brought_up_and_its_open_run_goes_on(
     with shelf.database.transaction() as c:
         c.execute("ALTER TABLE runs DROP COLUMN trust")
         c.execute("ALTER TABLE calibrations DROP COLUMN trust")
-        c.execute("DROP TABLE states")
+        for table in ("states", "archive", "archived"):
+            c.execute(f"DROP TABLE {table}")
         c.execute("ALTER TABLE gaps DROP COLUMN spread")
         c.execute("ALTER TABLE ledger DROP COLUMN spread")
         c.execute("PRAGMA user_version = 1")
