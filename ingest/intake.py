@@ -24,7 +24,7 @@ from poise.topics import BUCKETS, Address, Leaf, Wearer, parse
 from poise.wire import decode_samples
 
 log = logging.getLogger("poise.ingest")
-_LATE_IDLE_US: Final = 30_000_000
+LATE_IDLE_US: Final = 30_000_000
 _TAKEN: Final = (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION)
 N = TypeVar("N", Presence, SensorStatus)
 Session = tuple[Wearer, str]
@@ -103,7 +103,7 @@ class Intake:
         idle = [
             stream
             for k, stream in self._streams.items()
-            if stream.late and stream.run is not None and now_us - self._fed_us.get(k, 0) > _LATE_IDLE_US
+            if stream.late and stream.run is not None and now_us - self._fed_us.get(k, 0) > LATE_IDLE_US
         ]
         if idle:
             with self._transaction() as c:

@@ -1,7 +1,7 @@
 """What `poise.db` knows of the archive: which hours can move, which have moved, what was deleted and why."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ingest.archive import ranges
@@ -72,6 +72,22 @@ def messages_of(c: Connection, wearer: str, hour_us: int) -> list[Raw]:
         _hour(wearer, hour_us),
     )
     return [Raw(*row) for row in rows]
+
+
+def rest_of(c: Connection, wearer: str, first: int, last: int) -> Iterator[Raw]:
+    """Yield the messages between two rows that are still in `messages`."""
+    sql = (
+        "SELECT id, lane, received_us, payload FROM messages "
+        "WHERE wearer = ? AND id BETWEEN ? AND ? ORDER BY id"
+    )
+    return (Raw(*row) for row in c.execute(sql, (wearer, first, last)))
+
+
+def rows_in(c: Connection, wearer: str, from_us: int, to_us: int) -> tuple[int, int] | None:
+    """Return the first and the last row still in `messages` of samples from about this time."""
+    sql = "SELECT min(id), max(id) FROM messages WHERE wearer = ? AND first_us > ? AND first_us < ?"
+    first, last = c.execute(sql, (wearer, from_us - HOUR_US, to_us)).fetchone()
+    return None if first is None else (first, last)
 
 
 def runs_of(c: Connection, wearer: str, first: int = 0, last: int = 2**62) -> list[RunRow]:
