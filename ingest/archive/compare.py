@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -21,9 +21,10 @@ _SECONDS: Final = (
 
 
 class Row(NamedTuple):
-    """A result: what names it, its run, and what it says."""
+    """A result: what names it, its stream or kind, its run, and what it says."""
 
     key: tuple[Any, ...]
+    name: str
     run_us: int
     values: tuple[Any, ...]
 
@@ -38,6 +39,7 @@ class Tally:
         stored_only: not computed again.
         computed_only: not stored.
         greatest: the greatest difference of a number in those that differ, in its own unit.
+        names: streams or kinds of which something is not the same.
     """
 
     same: int = 0
@@ -45,11 +47,12 @@ class Tally:
     stored_only: int = 0
     computed_only: int = 0
     greatest: float = 0.0
+    names: set[str] = field(default_factory=set)
 
     @property
     def is_same(self) -> bool:
         """Whether nothing differs."""
-        return not (self.differ or self.stored_only or self.computed_only)
+        return not self.names
 
 
 def compare(
@@ -78,10 +81,13 @@ def tally(stored: Iterable[Row], computed: Iterable[Row], runs: AbstractSet[int]
     a, b = next(mine, None), next(theirs, None)
     while a is not None or b is not None:
         if b is None or (a is not None and a.key < b.key):
-            found.stored_only += a is not None and a.run_us in runs
+            if a is not None and a.run_us in runs:
+                found.stored_only += 1
+                found.names.add(a.name)
             a = next(mine, None)
         elif a is None or b.key < a.key:
             found.computed_only += 1
+            found.names.add(b.name)
             b = next(theirs, None)
         else:
             if a.run_us in runs:
@@ -91,10 +97,11 @@ def tally(stored: Iterable[Row], computed: Iterable[Row], runs: AbstractSet[int]
 
 
 def _count(found: Tally, a: Row, b: Row) -> None:
-    if repr(a[1:]) == repr(b[1:]):  # also tells 0.0 from -0.0
+    if repr(a) == repr(b):  # also tells 0.0 from -0.0
         found.same += 1
         return
     found.differ += 1
+    found.names.add(a.name)
     pairs = zip(a.values, b.values, strict=False)
     steps = [abs(x - y) for x, y in pairs if isinstance(x, int | float) and isinstance(y, int | float)]
     found.greatest = max([found.greatest, *steps])
@@ -102,15 +109,15 @@ def _count(found: Tally, a: Row, b: Row) -> None:
 
 def _seconds(c: Connection, wearer: str) -> Iterator[Row]:
     for name, t_s, *values, run_us, calibration in c.execute(_SECONDS, (wearer,)):
-        yield Row((name, t_s), run_us, (*values, calibration))
+        yield Row((name, t_s), name, run_us, (*values, calibration))
 
 
 def _episodes(c: Connection, wearer: str) -> Iterator[Row]:
     for name, origin, text in c.execute(_EPISODES, (wearer,)):
         told = msgspec.json.decode(text)
-        yield Row((name,), told["run_us"], (*told.values(), origin))
+        yield Row((name,), told["kind"], told["run_us"], (*told.values(), origin))
 
 
 def _exposures(c: Connection, wearer: str) -> Iterator[Row]:
     for quarter_s, run_us, kind, seconds in c.execute(_EXPOSURES, (wearer,)):
-        yield Row((quarter_s, run_us, kind), run_us, (seconds,))
+        yield Row((quarter_s, run_us, kind), kind, run_us, (seconds,))

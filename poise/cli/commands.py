@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from poise import __version__
-from poise.cli import clinic_commands
+from poise.cli import archive_commands, clinic_commands
 from poise.cli.running import leave, out, run, say
 from poise.cli.settings import load
 from poise.errors import ConfigurationError
@@ -27,6 +27,8 @@ sensors: Final = typer.Typer(help="Find sensors and say where each is worn.", no
 app.add_typer(sensors, name="sensors")
 app.add_typer(clinic_commands.broker, name="broker")
 app.add_typer(clinic_commands.gateway, name="gateway")
+app.add_typer(archive_commands.archive, name="archive")
+app.command("recompute")(archive_commands.recompute)
 app.command("join")(clinic_commands.join)
 app.command("ask")(clinic_commands.ask)
 

@@ -13,9 +13,9 @@ from ingest.mosquitto import accounts
 from ingest.readers import open_reader
 from ingest.shards import Shard, shard_named, shards_for
 from ingest.store import ResultStore, SqliteResults
-from poise.cli import parts, radio
+from poise.cli import archiving, parts, radio
 from poise.cli import workers as workers_
-from poise.cli.running import OK, out
+from poise.cli.running import OK, during, out
 from poise.cli.settings import Settings
 
 FOREVER: Final = 86_400 * 365
@@ -44,7 +44,10 @@ async def ingest(settings: Settings, workers: int | None, part: str) -> int:
 
 async def _work(settings: Settings, shard: Shard) -> int:
     broker = settings.broker.settings(accounts.worker_name(*shard))
-    async with parts.ingesting(settings, broker, shard) as (worker, _):
+    async with (
+        parts.ingesting(settings, broker, shard) as (worker, _),
+        during(archiving.hourly(settings, shard)),
+    ):
         await worker.until_connected()
         if shard.of == 1:
             out.print(f"Ingest stores into {shard.file(settings.data)}, broker {broker.place}.")

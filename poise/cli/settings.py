@@ -113,6 +113,20 @@ class GatewayPart(_Part):
     message_s: float = Field(default=1.0, ge=1, le=30)
 
 
+class ArchivePart(_Part):
+    """When raw samples move from the database into Parquet files, and how long those are kept.
+
+    Attributes:
+        hourly: ingest does it by itself.
+        after_hours: all of an hour was received so long ago.
+        keep_days: after that the files are deleted; 0 for never.
+    """
+
+    hourly: bool = True
+    after_hours: float = Field(default=24.0, ge=1)
+    keep_days: int = Field(default=0, ge=0)
+
+
 class CuePart(_Part):
     """When the wearer is reminded; what each means stands in docs/methods.md, *Cues*."""
 
@@ -158,6 +172,7 @@ class Settings(BaseSettings):
         sensors: segment by sensor address.
         cues: when the wearer is reminded.
         gateway: how the samples are sent.
+        archive: when raw samples are archived, and for how long.
     """
 
     model_config = SettingsConfigDict(
@@ -173,6 +188,7 @@ class Settings(BaseSettings):
     sensors: dict[str, str] = {}
     cues: CuePart = CuePart()
     gateway: GatewayPart = GatewayPart()
+    archive: ArchivePart = ArchivePart()
 
     @classmethod
     def settings_customise_sources(

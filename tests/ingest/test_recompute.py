@@ -192,12 +192,12 @@ def test_another_program_differs_and_it_is_said_by_how_much(tmp_path: Path) -> N
 
 def test_tallying_tells_bits_from_values_and_leaves_other_runs_alone() -> None:
     def row(name: int, value: object, run: int = 1) -> Row:
-        return Row((name,), run, (value,))
+        return Row((name,), str(name), run, (value,))
 
     stored = [row(1, 0.5), row(2, 0.0), row(3, 1.0), row(4, 1.0, run=2), row(5, 9, run=2)]
     computed = [row(1, 0.5), row(2, -0.0), row(4, 7.0), row(6, 1.25)]
-    assert tally(stored, computed, {1}) == Tally(1, 1, 1, 1, 0.0)
-    assert tally([row(1, 0.5)], [row(1, 0.75)], {1}) == Tally(0, 1, 0, 0, 0.25)
+    assert tally(stored, computed, {1}) == Tally(1, 1, 1, 1, 0.0, {"2", "3", "6"})
+    assert tally([row(1, 0.5)], [row(1, 0.75)], {1}) == Tally(0, 1, 0, 0, 0.25, {"1"})
 
 
 def test_messages_of_hours_that_lie_between_each_other_come_in_the_order_of_their_rows(
