@@ -39,7 +39,7 @@ from poise.wire import decode_samples
 log = logging.getLogger("poise.ingest")
 _TELL_EVERY_US: Final = 60_000_000
 """Between two lines in the log about the same wearer and reason: a flood must not fill the log too."""
-_LATE_IDLE_US: Final = 30_000_000
+LATE_IDLE_US: Final = 30_000_000
 _SETTLED_AT_ONCE: Final = 100
 _TAKEN: Final = (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION)
 N = TypeVar("N", Presence, SensorStatus)
@@ -99,7 +99,7 @@ class Intake:
         idle = [
             stream
             for k, stream in self._streams.items()
-            if stream.late and stream.run is not None and now_us - self._fed_us.get(k, 0) > _LATE_IDLE_US
+            if stream.late and stream.run is not None and now_us - self._fed_us.get(k, 0) > LATE_IDLE_US
         ]
         if idle:
             with self._transaction() as c:

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date
 from enum import IntEnum
+from itertools import chain
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from analytics.wearing.trust import UNDOUBTED, Trust
+from ingest.archive import ranges
 from ingest.confirm import Confirmation
 from ingest.sqlite import Connection, Database
 from ingest.store import key, wearer_of
@@ -99,9 +101,10 @@ class Journal:
         return row
 
     def holds(self, c: Connection, wearer: Wearer, session: str, sequence: int) -> bool:
-        """Return whether this message is stored already."""
+        """Return whether this message is stored already, here or in the archive."""
         sql = "SELECT 1 FROM messages WHERE wearer = ? AND session = ? AND sequence = ?"
-        return c.execute(sql, (key(wearer), session, sequence)).fetchone() is not None
+        where = (key(wearer), session, sequence)
+        return c.execute(sql, where).fetchone() is not None or ranges.holds(c, *where)
 
     def raw_of(self, c: Connection, wearer: Wearer, session: str, sequence: int) -> bytes | None:
         """Return a message's bytes as they came, None if they are not here."""
@@ -146,8 +149,10 @@ class Journal:
         """Read what is stored of a session."""
         where = (key(wearer), session)
         floor = c.execute("SELECT floor FROM sessions WHERE wearer = ? AND session = ?", where).fetchone()
+        known = ranges.known_of(c, *where)
+        begins = ranges.floor_of(known, 0 if floor is None else floor[0])
         rows = c.execute("SELECT sequence FROM messages WHERE wearer = ? AND session = ?", where)
-        return Confirmation.of((row[0] for row in rows), 0 if floor is None else floor[0])
+        return Confirmation.of(chain((row[0] for row in rows), ranges.sequences(known, begins)), begins)
 
     def put_run(self, c: Connection, wearer: Wearer, run: Run, *, late: bool) -> None:
         """Note that a run begins."""

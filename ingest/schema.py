@@ -2,7 +2,33 @@
 
 from typing import Final
 
-VERSION: Final = 6
+VERSION: Final = 7
+
+_ARCHIVE: Final = """
+CREATE TABLE archive (
+    file TEXT PRIMARY KEY,
+    wearer TEXT NOT NULL,
+    hour_us INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    samples INTEGER NOT NULL,
+    first_message INTEGER NOT NULL,
+    last_message INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    archived_us INTEGER NOT NULL,
+    deleted_us INTEGER,
+    why TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE INDEX archive_by_time ON archive (wearer, hour_us);
+
+CREATE TABLE archived (
+    wearer TEXT NOT NULL,
+    session TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (wearer, session, first)
+) STRICT, WITHOUT ROWID
+"""
 
 MIGRATIONS: Final = {
     1: """
@@ -48,10 +74,11 @@ CREATE TABLE pieces (
     PRIMARY KEY (stream, from_s)
 ) STRICT
 """,
+    6: _ARCHIVE,
 }
 """What makes the tables of a version those of the next one."""
 
-TABLES: Final = """
+TABLES: Final = f"""
 CREATE TABLE people (
     wearer TEXT PRIMARY KEY,
     timezone TEXT NOT NULL,
@@ -240,4 +267,4 @@ CREATE TABLE stale_hours (
     upto INTEGER NOT NULL,
     PRIMARY KEY (wearer, hour_s)
 ) STRICT, WITHOUT ROWID;
-"""
+{_ARCHIVE}"""  # noqa: S608 - no words of others

@@ -83,7 +83,7 @@ class Stream:
         for row, payload in self.journal.raw(c, self.wearer, late=self.late, from_row=from_row):
             message, self._row = decode_samples(payload), row
             self.origin, self.session, self.sequence = message.origin, message.session, message.sequence
-            for batches in _cut(message.batches, [from_us])[-1:]:
+            for batches in cut(message.batches, [from_us])[-1:]:
                 self.advice.note(self._update(batches), self.trust.doubts)
             from_us = 0
         self.look_elsewhere(c)
@@ -183,7 +183,7 @@ class Stream:
         results: list[tuple[str, Results]] = []
         self.session, self.sequence = message.session, message.sequence
         made = [calibration.made_us for calibration in self._usable()]
-        for batches in _cut(message.batches, made):
+        for batches in cut(message.batches, made):
             first_us = min(int(batch.t_us[0]) for batch in batches)
             calibration = self._calibration_at(first_us)
             reason = self._ends_here(first_us, calibration, message.origin)
@@ -312,7 +312,7 @@ def _last_us(batches: Iterable[ImuBatch]) -> int:
     return max(int(batch.t_us[-1]) for batch in batches)
 
 
-def _cut(batches: Sequence[ImuBatch], times_us: Iterable[int]) -> list[list[ImuBatch]]:
+def cut(batches: Sequence[ImuBatch], times_us: Iterable[int]) -> list[list[ImuBatch]]:
     """Cut all batches at the given times; a piece holds what lies in `time <= t < next time`."""
     pieces: list[list[ImuBatch]] = []
     edges = [-1, *sorted(set(times_us)), 2**62]

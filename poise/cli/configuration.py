@@ -36,6 +36,9 @@ TEMPLATE: Final = """\
 
 # [store]
 # kind = "sqlite"               # or "influxdb", with url, token, org, bucket; then `poise store init`
+
+# [archive]                     # raw samples, in Parquet files a day after they came
+# keep_days = 0                 # 0 keeps them for ever
 """
 
 

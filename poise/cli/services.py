@@ -15,7 +15,7 @@ from ingest.readers import open_reader
 from ingest.shards import Shard, shard_named, shards_for
 from ingest.store import ResultStore, SqliteResults
 from ingest.vitals import Vitals
-from poise.cli import parts, radio, watching
+from poise.cli import archiving, parts, radio, watching
 from poise.cli import workers as workers_
 from poise.cli.person import recalling
 from poise.cli.running import OK, during, out
@@ -53,6 +53,7 @@ async def _work(settings: Settings, shard: Shard, tell: Callable[[Vitals], None]
     async with (
         parts.ingesting(settings, broker, shard) as (worker, _),
         during(watching.report(worker, shard, settings, tell)),
+        during(archiving.hourly(settings, shard)),
     ):
         await worker.until_connected()
         if shard.of == 1:

@@ -128,6 +128,20 @@ class GatewayPart(_Part):
     message_s: float = Field(default=1.0, ge=1, le=30)
 
 
+class ArchivePart(_Part):
+    """When raw samples move from the database into Parquet files, and how long those are kept.
+
+    Attributes:
+        hourly: ingest does it by itself.
+        after_hours: all of an hour was received so long ago.
+        keep_days: after that the files are deleted; 0 for never.
+    """
+
+    hourly: bool = True
+    after_hours: float = Field(default=24.0, ge=1)
+    keep_days: int = Field(default=0, ge=0)
+
+
 class CuePart(_Part):
     """When the wearer is reminded; what each means stands in docs/methods.md, *Cues*."""
 
@@ -175,6 +189,7 @@ class Settings(BaseSettings):
         gateway: how the samples are sent.
         ingest: how ingest is watched.
         log_level: from which on the log says it; pseudonyms are in it only with "debug".
+        archive: when raw samples are archived, and for how long.
     """
 
     model_config = SettingsConfigDict(
@@ -192,6 +207,7 @@ class Settings(BaseSettings):
     gateway: GatewayPart = GatewayPart()
     ingest: IngestPart = IngestPart()
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    archive: ArchivePart = ArchivePart()
 
     @classmethod
     def settings_customise_sources(

@@ -21,6 +21,7 @@ OWNERS = {
     "amqtt": ("ingest/embedded.py",),
     "influxdb_client": ("ingest/influxdb/server.py",),
     "prometheus_client": ("ingest/metrics.py",),
+    "pyarrow": ("ingest/archive/parquet.py",),
     "cryptography": ("ingest/mosquitto/certificates.py",),
     "sqlite3": ("ingest/sqlite.py", "device/spool.py"),
     "vqf": ("analytics/motion/orientation.py",),

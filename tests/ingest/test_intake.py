@@ -148,7 +148,18 @@ def test_what_a_sensor_recorded_is_no_news_even_where_nothing_newer_has_come(she
     assert runs == [(0, "start", begins[0]), (1, "start", begins[1]), (0, "gap", begins[2])]
 
 
-CHANGED = ("runs", "calibrations", "gaps", "ledger", "outbox", "outbox_size", "stale_hours", "quarters")
+CHANGED = (
+    "runs",
+    "calibrations",
+    "gaps",
+    "ledger",
+    "outbox",
+    "outbox_size",
+    "stale_hours",
+    "quarters",
+    "archive",
+    "archived",
+)
 
 
 def test_a_database_of_the_first_version_is_brought_up_and_its_open_run_goes_on(tmp_path: Path) -> None:
@@ -158,8 +169,8 @@ def test_a_database_of_the_first_version_is_brought_up_and_its_open_run_goes_on(
     with shelf.database.transaction() as c:
         c.execute("ALTER TABLE runs DROP COLUMN trust")
         c.execute("ALTER TABLE calibrations DROP COLUMN trust")
-        c.execute("DROP TABLE states")
-        c.execute("DROP TABLE pieces")
+        for table in ("states", "pieces", "archive", "archived"):
+            c.execute(f"DROP TABLE {table}")
         c.execute("ALTER TABLE gaps DROP COLUMN spread")
         c.execute("ALTER TABLE ledger DROP COLUMN spread")
         c.execute("ALTER TABLE outbox DROP COLUMN lines")
