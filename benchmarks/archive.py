@@ -24,8 +24,8 @@ import sitting_recordings as sitting
 
 from device.wearer.wearer import Wearer as VirtualWearer
 from ingest.archive.archivist import Archivist
-from ingest.journal import Journal, Lane
-from ingest.sqlite import Database
+from ingest.database.journal import Journal, Lane
+from ingest.database.sqlite import Database
 from poise.samples import SampleMessage
 from poise.topics import Wearer
 from poise.wire import encode_samples

@@ -41,9 +41,9 @@ from device.radio.central import open_central  # noqa: E402
 from device.radio.room import RadioRoom, RoomControl, serve_room  # noqa: E402
 from device.radio.sensor import Ledger  # noqa: E402
 from device.vendors.base import Timing  # noqa: E402
-from ingest.broker import BrokerSettings  # noqa: E402
-from ingest.sqlite import Database  # noqa: E402
-from ingest.store import SqliteResults  # noqa: E402
+from ingest.database.sqlite import Database  # noqa: E402
+from ingest.mqtt.settings import BrokerSettings  # noqa: E402
+from ingest.results.store import SqliteResults  # noqa: E402
 from ingest.worker import Ingest  # noqa: E402
 from poise.cli import parts  # noqa: E402
 from poise.samples import SampleMessage  # noqa: E402

@@ -26,9 +26,9 @@ from live import ingest  # noqa: E402
 from servers import Mosquitto, Server, running_influx, running_mosquitto  # noqa: E402
 from ward import GROUPS, SpoolWard, family  # noqa: E402
 
-from ingest.broker import Received  # noqa: E402
-from ingest.shards import shard_of, shards  # noqa: E402
-from ingest.sqlite import reading  # noqa: E402
+from ingest.database.shards import shard_of, shards  # noqa: E402
+from ingest.database.sqlite import reading  # noqa: E402
+from ingest.mqtt.settings import Received  # noqa: E402
 from poise.topics import Leaf, Wearer  # noqa: E402
 
 WORKERS = 2

@@ -30,8 +30,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from servers import running_influx, running_mosquitto  # noqa: E402
 from ward import Ward, cpu_s, family, resident_mb  # noqa: E402
 
-from ingest.broker import BrokerSettings  # noqa: E402
-from ingest.sqlite import reading  # noqa: E402
+from ingest.database.sqlite import reading  # noqa: E402
+from ingest.mqtt.settings import BrokerSettings  # noqa: E402
 
 WARM_S = 25.0
 

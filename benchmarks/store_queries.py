@@ -28,14 +28,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from servers import INFLUX_VERSIONS, find_influxd, running_influx
 
-from ingest.coarse import coarser
-from ingest.copying import Copyable
-from ingest.influxdb.copying import InfluxCopy
-from ingest.influxdb.results import InfluxResults
-from ingest.influxdb.server import InfluxServer
-from ingest.sqlite import Database
-from ingest.sqlite_copy import SqliteCopy
-from ingest.store import ResultStore, SqliteResults
+from ingest.database.sqlite import Database
+from ingest.results.coarse import coarser
+from ingest.results.copying import Copyable
+from ingest.results.influxdb.copying import InfluxCopy
+from ingest.results.influxdb.results import InfluxResults
+from ingest.results.influxdb.server import InfluxServer
+from ingest.results.sqlite_copy import SqliteCopy
+from ingest.results.store import ResultStore, SqliteResults
 from poise.results import Episode, Exposure, Kind, Results, Second
 from poise.topics import Wearer
 

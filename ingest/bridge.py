@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 
-from ingest.broker import BrokerSettings, Outgoing
-from ingest.mqtt import Link
+from ingest.mqtt.link import Link
+from ingest.mqtt.settings import BrokerSettings, Outgoing
 from poise import notices
 from poise.errors import BrokerError, BrokerRefusedError, StoreError, WireError
 from poise.notices import Command, Presence, Stored

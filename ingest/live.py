@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
-from ingest.broker import BrokerSettings
-from ingest.commanding import outgoing
-from ingest.mqtt import Link
+from ingest.mqtt.commanding import outgoing
+from ingest.mqtt.link import Link
+from ingest.mqtt.settings import BrokerSettings
 from poise import notices
 from poise.errors import BrokerError, WireError
 from poise.notices import Command, Live, Verb

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.guards import CLOCK_OFF, REFUSED, SECOND_GATEWAY
-from ingest.influxdb import outbox
-from ingest.sqlite import reading
-from ingest.store import wearer_of
+from ingest.database.sqlite import reading
+from ingest.judging.guards import CLOCK_OFF, REFUSED, SECOND_GATEWAY
+from ingest.results.influxdb import outbox
+from ingest.results.store import wearer_of
 from poise import notices
 from poise.errors import WireError
 from poise.notices import Presence

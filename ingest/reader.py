@@ -6,9 +6,9 @@ from datetime import date
 from pathlib import Path
 
 from analytics.exposure.counts import QuarterExposure
+from ingest.database.sqlite import reading
 from ingest.reading import Day, Person, Series
-from ingest.sqlite import reading
-from ingest.store import ResultStore, key, wearer_of
+from ingest.results.store import ResultStore, key, wearer_of
 from poise import notices
 from poise.notices import Presence, SensorStatus
 from poise.results import Episode

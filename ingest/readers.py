@@ -5,10 +5,10 @@ from datetime import date
 from pathlib import Path
 
 from analytics.exposure.counts import QuarterExposure
+from ingest.database.shards import count_in, shard_of, shards
 from ingest.reader import StoreReader
 from ingest.reading import Day, Person, Reader, Series
-from ingest.shards import count_in, shard_of, shards
-from ingest.store import ResultStore
+from ingest.results.store import ResultStore
 from poise.errors import ConfigurationError, StoreUnavailableError
 from poise.notices import Presence, SensorStatus
 from poise.results import Episode

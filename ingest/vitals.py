@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from ingest.outcome import IntakeCounts, Outcome
+from ingest.judging.outcome import IntakeCounts, Outcome
 
 LAGS_S: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 """Upper edges of the histogram of lags: a message of one second is due after 0.1, one of thirty after 30."""

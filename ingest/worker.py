@@ -11,15 +11,15 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from analytics.pipeline import Pipeline
-from ingest.analyses import Analyses
-from ingest.broker import BrokerSettings, Outgoing, Received
-from ingest.inbox import WEARER_SHARE, Inbox, Share, wearer_in
-from ingest.intake import Intake
-from ingest.journal import Journal
-from ingest.mqtt import Link
-from ingest.outcome import IntakeCounts, Outcome, Session
-from ingest.sqlite import Database
-from ingest.store import ResultStore
+from ingest.database.journal import Journal
+from ingest.database.sqlite import Database
+from ingest.judging.analyses import Analyses
+from ingest.judging.intake import Intake
+from ingest.judging.outcome import IntakeCounts, Outcome, Session
+from ingest.mqtt.inbox import WEARER_SHARE, Inbox, Share, wearer_in
+from ingest.mqtt.link import Link
+from ingest.mqtt.settings import BrokerSettings, Outgoing, Received
+from ingest.results.store import ResultStore
 from ingest.vitals import Tally, Vitals, most
 from poise import notices
 from poise.errors import BrokerError, StoreError

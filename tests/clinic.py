@@ -11,11 +11,11 @@ from typing import Any
 
 from servers import MOSQUITTO_ADVICE, Server, free_port, missing
 
-from ingest.broker import BrokerSettings, Outgoing, Received
-from ingest.enrolment import read_enrolment
-from ingest.mosquitto import accounts, texts
-from ingest.mosquitto.folder import BrokerFolder, Reload
-from ingest.mqtt import Link
+from ingest.mqtt.enrolment import read_enrolment
+from ingest.mqtt.link import Link
+from ingest.mqtt.mosquitto import accounts, texts
+from ingest.mqtt.mosquitto.folder import BrokerFolder, Reload
+from ingest.mqtt.settings import BrokerSettings, Outgoing, Received
 from poise.errors import BrokerError, ConfigurationError
 from poise.topics import Wearer
 

@@ -18,8 +18,8 @@ import numpy as np
 from analytics.exposure.counts import QuarterExposure
 from dashboards.app import create_app, utc_us
 from dashboards.serve import serve
-from ingest.coarse import coarser, step_for, whole_steps
 from ingest.reading import Day, Person, Series
+from ingest.results.coarse import coarser, step_for, whole_steps
 from poise.errors import StoreUnavailableError
 from poise.notices import Live, Presence, SensorStatus
 from poise.results import JUDGED, Activity, Episode, Kind

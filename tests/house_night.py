@@ -13,7 +13,7 @@ from servers import Mosquitto, free_port
 from device.radio.room import RoomControl
 from device.radio.sensor import Ledger
 from ingest.reader import StoreReader
-from ingest.store import SqliteResults
+from ingest.results.store import SqliteResults
 from poise.samples import ImuBatch
 from poise.topics import Wearer
 from poise.wire import decode_samples

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from analytics.pipeline import Pipeline
-from ingest.broker import Received
-from ingest.intake import Intake
-from ingest.journal import Journal
-from ingest.sqlite import Database
-from ingest.store import SqliteResults
+from ingest.database.journal import Journal
+from ingest.database.sqlite import Database
+from ingest.judging.intake import Intake
+from ingest.mqtt.settings import Received
+from ingest.results.store import SqliteResults
 from poise import notices
 from poise.calibration import Alignment, Calibration, Verdict
 from poise.notices import CalibrationNotice

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.broker import BrokerSettings
-from ingest.influxdb.layout import create
-from ingest.influxdb.server import InfluxServer, InfluxSettings
+from ingest.mqtt.settings import BrokerSettings
+from ingest.results.influxdb.layout import create
+from ingest.results.influxdb.server import InfluxServer, InfluxSettings
 
 INFLUX_VERSIONS = ("2.7", "1.8")
 INFLUX_ADVICE = (

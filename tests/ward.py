@@ -11,8 +11,8 @@ from device.growing import grown
 from device.spool import DiskSpool
 from device.wearer.wearer import Wearer as Simulated
 from ingest.bridge import Bridge
-from ingest.broker import BrokerSettings, Outgoing
-from ingest.mqtt import Link
+from ingest.mqtt.link import Link
+from ingest.mqtt.settings import BrokerSettings, Outgoing
 from poise import notices
 from poise.errors import BrokerError
 from poise.notices import CalibrationNotice, Presence, Stored

@@ -12,8 +12,8 @@ from ingest.archive import book, files
 from ingest.archive.book import Entry
 from ingest.archive.hour import set_out
 from ingest.archive.layout import HOUR_US
-from ingest.sqlite import Database, reading
-from ingest.store import key, wearer_of
+from ingest.database.sqlite import Database, reading
+from ingest.results.store import key, wearer_of
 from poise import __version__
 from poise.errors import StoreError
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from ingest.archive import ranges
 from ingest.archive.layout import HOUR_US, CalibrationRow, Raw, RunRow
-from ingest.sqlite import Connection
+from ingest.database.sqlite import Connection
 from poise.errors import StoreError
 
 MOST_MESSAGES: Final = 10_000

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ingest import chunks
-from ingest.sqlite import Connection
+from ingest.database import chunks
+from ingest.database.sqlite import Connection
 
 _EPISODES: Final = "SELECT id, origin, episode FROM episodes WHERE wearer = ? ORDER BY id"
 _EXPOSURES: Final = (

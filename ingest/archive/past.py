@@ -10,8 +10,8 @@ from pathlib import Path
 from ingest.archive import book, files, parquet
 from ingest.archive.book import Entry
 from ingest.archive.layout import HOUR_US, CalibrationRow, Notes, Raw, RunRow
-from ingest.sqlite import Connection, reading
-from ingest.store import key
+from ingest.database.sqlite import Connection, reading
+from ingest.results.store import key
 from poise import notices
 from poise.calibration import Calibration
 from poise.errors import StoreError

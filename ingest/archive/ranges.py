@@ -6,7 +6,7 @@ The ranges outlive the files, so that a message is never stored anew because its
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from ingest.sqlite import Connection
+from ingest.database.sqlite import Connection
 
 
 def holds(c: Connection, wearer: str, session: str, sequence: int) -> bool:

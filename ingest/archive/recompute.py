@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Final
 
-from ingest.analyses import Analyses, Analysis
 from ingest.archive.layout import Raw, RunRow
 from ingest.archive.past import Lost, Past
-from ingest.intake import LATE_IDLE_US
-from ingest.journal import Lane
-from ingest.sqlite import Connection, Database
-from ingest.store import SqliteResults, storable
-from ingest.stream import cut
-from ingest.trusted import unpack
+from ingest.database.journal import Lane
+from ingest.database.sqlite import Connection, Database
+from ingest.database.trusted import unpack
+from ingest.judging.analyses import Analyses, Analysis
+from ingest.judging.intake import LATE_IDLE_US
+from ingest.judging.stream import cut
+from ingest.results.store import SqliteResults, storable
 from poise.calibration import Calibration
 from poise.results import Results
 from poise.samples import ImuBatch, SampleMessage

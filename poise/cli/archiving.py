@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from rich.filesize import decimal
 
 from ingest.archive import book
-from ingest.shards import Shard, count_in, shard_named, shards
-from ingest.sqlite import Database, reading
+from ingest.database.shards import Shard, count_in, shard_named, shards
+from ingest.database.sqlite import Database, reading
 from poise.cli import parts
 from poise.cli.alone import alone
 from poise.cli.running import FAILED, OK, out

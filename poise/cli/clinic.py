@@ -11,12 +11,12 @@ from typing import Final
 
 from rich.table import Table
 
-from ingest.broker import BrokerSettings, Outgoing
-from ingest.commanding import outgoing
-from ingest.enrolment import Enrolment, read_enrolment, write_enrolment
-from ingest.mosquitto import accounts, texts
-from ingest.mosquitto.folder import BrokerFolder, Reload, absolute
-from ingest.mqtt import Link
+from ingest.mqtt.commanding import outgoing
+from ingest.mqtt.enrolment import Enrolment, read_enrolment, write_enrolment
+from ingest.mqtt.link import Link
+from ingest.mqtt.mosquitto import accounts, texts
+from ingest.mqtt.mosquitto.folder import BrokerFolder, Reload, absolute
+from ingest.mqtt.settings import BrokerSettings, Outgoing
 from poise.cli import configuration
 from poise.cli.parts import now_us
 from poise.cli.running import OK, out

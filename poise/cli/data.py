@@ -16,9 +16,9 @@ from device.replay import replay
 from device.spool import DiskSpool
 from device.wearer.wearer import Wearer as VirtualWearer
 from ingest.bridge import Bridge
-from ingest.broker import Received
-from ingest.mosquitto import accounts
-from ingest.mqtt import Link
+from ingest.mqtt.link import Link
+from ingest.mqtt.mosquitto import accounts
+from ingest.mqtt.settings import Received
 from poise import __version__, notices
 from poise.calibration import Calibration
 from poise.cli import parts

@@ -14,11 +14,11 @@ from typing import Final
 from device.radio.room import RadioRoom
 from device.wearer.body import DEFAULT_SEGMENTS
 from device.wearer.wearer import Wearer as VirtualWearer
-from ingest.embedded import EmbeddedBroker
-from ingest.journal import Journal
+from ingest.database.journal import Journal
+from ingest.database.sqlite import Database
+from ingest.mqtt.embedded import EmbeddedBroker
 from ingest.reader import StoreReader
-from ingest.sqlite import Database
-from ingest.store import SqliteResults
+from ingest.results.store import SqliteResults
 from poise.cli import parts
 from poise.cli.account import Account
 from poise.cli.alone import alone

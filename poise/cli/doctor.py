@@ -14,12 +14,12 @@ from pathlib import Path
 from rich.markup import escape
 
 from device.finding import adapter_trouble
-from ingest.influxdb import outbox
-from ingest.influxdb.server import InfluxServer
-from ingest.mosquitto import accounts
-from ingest.mqtt import Link
-from ingest.shards import count_in, shards
-from ingest.sqlite import reading
+from ingest.database.shards import count_in, shards
+from ingest.database.sqlite import reading
+from ingest.mqtt.link import Link
+from ingest.mqtt.mosquitto import accounts
+from ingest.results.influxdb import outbox
+from ingest.results.influxdb.server import InfluxServer
 from poise import __version__
 from poise.cli import parts
 from poise.cli.alone import alone

@@ -23,7 +23,7 @@ def backup(
     data: Data = None,
 ) -> None:
     """Write all databases of the data folder into one file, while ingest goes on."""
-    from ingest.backup import back_up
+    from ingest.database.backup import back_up
     from poise.cli import parts
 
     def work() -> None:
@@ -42,7 +42,7 @@ def restore(
     ] = False,
 ) -> None:
     """Put the databases of a backup into the data folder, in which nothing may be at work."""
-    from ingest.backup import restore as put_back
+    from ingest.database.backup import restore as put_back
     from poise.cli import parts
     from poise.cli.alone import nobody_in
 

@@ -24,13 +24,13 @@ from device.gateway import Gateway, new_session
 from device.keeping import CalibrationKeeper
 from device.spool import DiskSpool
 from ingest.bridge import Bridge
-from ingest.broker import BrokerSettings
+from ingest.database.shards import WHOLE, Shard
+from ingest.database.sqlite import Database
 from ingest.live import MqttLiveFeed
+from ingest.mqtt.settings import BrokerSettings
 from ingest.reader import StoreReader
 from ingest.reading import Reader
-from ingest.shards import WHOLE, Shard
-from ingest.sqlite import Database
-from ingest.store import ResultStore, SqliteResults
+from ingest.results.store import ResultStore, SqliteResults
 from ingest.worker import Ingest
 from poise import __version__
 from poise.calibration import Calibration
@@ -80,9 +80,9 @@ async def results_store(settings: Settings, database: Database) -> AsyncIterator
     if settings.store.kind == "sqlite":
         yield SqliteResults(database.path)
         return
-    from ingest.influxdb.forwarder import Forwarder  # a quarter of a second to read
-    from ingest.influxdb.results import InfluxResults
-    from ingest.influxdb.server import InfluxServer
+    from ingest.results.influxdb.forwarder import Forwarder  # a quarter of a second to read
+    from ingest.results.influxdb.results import InfluxResults
+    from ingest.results.influxdb.server import InfluxServer
 
     server, most_bytes = InfluxServer(settings.store.influx()), settings.store.outbox_mb * 1_000_000
     try:

@@ -11,11 +11,11 @@ from ingest.archive.compare import Tally, compare
 from ingest.archive.past import Past, past_from_files, past_in
 from ingest.archive.recompute import Chosen, choose
 from ingest.archive.recompute import recompute as compute
-from ingest.journal import Journal
+from ingest.database.journal import Journal
+from ingest.database.shards import count_in, shard_of, shards
+from ingest.database.sqlite import Connection, Database, reading
 from ingest.reader import StoreReader
-from ingest.shards import count_in, shard_of, shards
-from ingest.sqlite import Connection, Database, reading
-from ingest.store import SqliteResults, key
+from ingest.results.store import SqliteResults, key
 from poise import __version__
 from poise.cli import parts
 from poise.cli.running import FAILED, OK, err, out

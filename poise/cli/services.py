@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 from device.ble import Backend
 from device.wearer.body import DEFAULT_SEGMENTS
 from device.wearer.wearer import Wearer as VirtualWearer
-from ingest.embedded import EmbeddedBroker
-from ingest.mosquitto import accounts
+from ingest.database.shards import Shard, shard_named, shards_for
+from ingest.mqtt.embedded import EmbeddedBroker
+from ingest.mqtt.mosquitto import accounts
 from ingest.readers import open_reader
-from ingest.shards import Shard, shard_named, shards_for
-from ingest.store import ResultStore, SqliteResults
+from ingest.results.store import ResultStore, SqliteResults
 from ingest.vitals import Vitals
 from poise.cli import archiving, parts, radio, watching
 from poise.cli import workers as workers_
@@ -74,8 +74,8 @@ async def pages(settings: Settings, port: int) -> int:
 def _results(settings: Settings, path: Path) -> ResultStore:
     if settings.store.kind == "sqlite":
         return SqliteResults(path)
-    from ingest.influxdb.results import InfluxResults  # a quarter of a second to read
-    from ingest.influxdb.server import InfluxServer
+    from ingest.results.influxdb.results import InfluxResults  # a quarter of a second to read
+    from ingest.results.influxdb.server import InfluxServer
 
     return InfluxResults(InfluxServer(settings.store.influx()), path)
 

@@ -22,9 +22,9 @@ from pydantic_settings import (
 
 from analytics.cues.cue import CueMode
 from analytics.cues.plan import DEFAULT_CUE_PLAN, CuePlan
-from ingest.broker import BrokerSettings
-from ingest.enrolment import enrolment_in, only_ours, read_enrolment, read_secret
-from ingest.influxdb.outbox import DEFAULT_MOST_BYTES
+from ingest.mqtt.enrolment import enrolment_in, only_ours, read_enrolment, read_secret
+from ingest.mqtt.settings import BrokerSettings
+from ingest.results.influxdb.outbox import DEFAULT_MOST_BYTES
 from poise.cli import logs, mistakes
 from poise.cli.configuration import CONFIG, file_in_force, spot_of
 from poise.errors import ConfigurationError, WireError
@@ -32,7 +32,7 @@ from poise.skeleton import place
 from poise.topics import Wearer, valid_name
 
 if TYPE_CHECKING:
-    from ingest.influxdb.server import InfluxSettings
+    from ingest.results.influxdb.server import InfluxSettings
 
 
 class _Part(BaseModel):
@@ -107,7 +107,7 @@ class StorePart(_Part):
 
     def influx(self) -> "InfluxSettings":
         """Return the server's settings."""
-        from ingest.influxdb.server import InfluxSettings  # a quarter of a second to read
+        from ingest.results.influxdb.server import InfluxSettings  # a quarter of a second to read
 
         return InfluxSettings(**self.model_dump(exclude={"kind", "outbox_mb"}))
 

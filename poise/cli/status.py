@@ -8,9 +8,9 @@ import msgspec
 from rich.markup import escape
 from rich.table import Table
 
+from ingest.database.shards import count_in, shards
 from ingest.metrics import HOST
 from ingest.overview import Kept, Overview, overview
-from ingest.shards import count_in, shards
 from ingest.vitals import Vitals
 from poise.cli import parts
 from poise.cli.running import FAILED, OK, out

@@ -11,16 +11,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ingest import copying
-from ingest.copying import Compared, Copied, Copyable, Cursor
-from ingest.influxdb import outbox
-from ingest.influxdb.copying import InfluxCopy
-from ingest.influxdb.layout import create
-from ingest.influxdb.server import InfluxServer, InfluxSettings
-from ingest.shards import WHOLE, count_in, shards
-from ingest.sqlite import reading
-from ingest.sqlite_copy import SqliteCopy
-from ingest.store import key
+from ingest.database.shards import WHOLE, count_in, shards
+from ingest.database.sqlite import reading
+from ingest.results import copying
+from ingest.results.copying import Compared, Copied, Copyable, Cursor
+from ingest.results.influxdb import outbox
+from ingest.results.influxdb.copying import InfluxCopy
+from ingest.results.influxdb.layout import create
+from ingest.results.influxdb.server import InfluxServer, InfluxSettings
+from ingest.results.sqlite_copy import SqliteCopy
+from ingest.results.store import key
 from poise.cli import parts
 from poise.cli.alone import alone
 from poise.cli.running import FAILED, OK, err, out

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
+from ingest.database.shards import Shard
 from ingest.metrics import Workers, served
 from ingest.overview import outbox_in
-from ingest.shards import Shard
 from ingest.vitals import Vitals, encode
 from ingest.worker import Ingest
 from poise.cli import parts

@@ -14,8 +14,8 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
+from ingest.database.shards import Shard
 from ingest.metrics import Workers
-from ingest.shards import Shard
 from ingest.vitals import decode
 from poise.cli.running import OK, WRONG, out
 from poise.cli.settings import Settings

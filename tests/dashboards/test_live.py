@@ -5,7 +5,7 @@ from dashboards_house import SEGMENTS, FakeWearer
 
 from dashboards.live import LivePosture
 from dashboards.palette import Tone
-from ingest.telling import live_notice
+from ingest.judging.telling import live_notice
 from poise.notices import Live, decode, encode
 from poise.results import GRID_US, JUDGED, Activity, Kind, PostureFrames
 

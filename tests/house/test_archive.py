@@ -11,7 +11,7 @@ from ingest_helpers import Shelf, calibrated, day, eventually, message, samples,
 from typer.testing import CliRunner
 
 from ingest.archive.archivist import DAY_US, Archivist
-from ingest.shards import WHOLE
+from ingest.database.shards import WHOLE
 from poise.cli import archiving
 from poise.cli.commands import app
 from poise.cli.settings import ArchivePart, load

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from ingest_helpers import eventually
 from servers import free_port
 
-from ingest.enrolment import Enrolment, read_enrolment, write_enrolment
-from ingest.mosquitto import accounts
-from ingest.mosquitto.folder import BrokerFolder, Reload
+from ingest.mqtt.enrolment import Enrolment, read_enrolment, write_enrolment
+from ingest.mqtt.mosquitto import accounts
+from ingest.mqtt.mosquitto.folder import BrokerFolder, Reload
 from poise import notices
 from poise.cli import clinic as commands
 from poise.cli.alone import alone

@@ -17,13 +17,13 @@ HOUSE = Path(__file__).resolve().parents[2]
 ROOMS = ("poise", "device", "ingest", "analytics", "dashboards")
 LONGEST = 350
 OWNERS = {
-    "paho": ("ingest/mqtt.py",),
-    "amqtt": ("ingest/embedded.py",),
-    "influxdb_client": ("ingest/influxdb/server.py",),
+    "paho": ("ingest/mqtt/link.py",),
+    "amqtt": ("ingest/mqtt/embedded.py",),
+    "influxdb_client": ("ingest/results/influxdb/server.py",),
     "prometheus_client": ("ingest/metrics.py",),
     "pyarrow": ("ingest/archive/parquet.py",),
-    "cryptography": ("ingest/mosquitto/certificates.py",),
-    "sqlite3": ("ingest/sqlite.py", "device/spool.py"),
+    "cryptography": ("ingest/mqtt/mosquitto/certificates.py",),
+    "sqlite3": ("ingest/database/sqlite.py", "device/spool.py"),
     "vqf": ("analytics/motion/orientation.py",),
     "bumble": ("device/radio/",),
     "bleak": (

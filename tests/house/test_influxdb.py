@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from servers import INFLUX_VERSIONS, running_influx
 
-from ingest.embedded import EmbeddedBroker
-from ingest.influxdb.server import InfluxSettings
+from ingest.mqtt.embedded import EmbeddedBroker
 from ingest.reader import StoreReader
+from ingest.results.influxdb.server import InfluxSettings
 from poise.cli import data, parts
 from poise.cli.settings import BrokerPart, StorePart, load
 from poise.results import Episode

@@ -15,7 +15,7 @@ from ingest_helpers import Shelf
 from device.vendors import movella_dot_frames as dot
 from device.vendors.base import Samples
 from device.wearer import Wearer as VirtualWearer
-from ingest.broker import Received
+from ingest.mqtt.settings import Received
 from ingest.reader import LedgerRow
 from poise.results import Episode, Kind
 from poise.samples import ImuBatch, Int64s, quantise

@@ -9,7 +9,7 @@ import sitting_recordings as sitting
 
 from analytics.wearing.calibration import calibrate
 from device.recording import RecordingHeader, RecordingWriter
-from ingest.embedded import EmbeddedBroker
+from ingest.mqtt.embedded import EmbeddedBroker
 from poise.calibration import Calibration, Verdict
 from poise.cli import data, parts
 from poise.cli.settings import BrokerPart, load

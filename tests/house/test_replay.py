@@ -14,7 +14,7 @@ import pytest
 from house_shop import Results, Shop, results
 
 from device.recording import Record, RecordingReader, RecordingWriter
-from ingest.embedded import EmbeddedBroker
+from ingest.mqtt.embedded import EmbeddedBroker
 from poise.calibration import Verdict
 from poise.cli import data, parts
 from poise.cli.settings import BrokerPart, load

@@ -11,7 +11,7 @@ import msgspec
 import paho.mqtt.client as mqtt
 import pytest
 
-from ingest.embedded import EmbeddedBroker
+from ingest.mqtt.embedded import EmbeddedBroker
 from poise.cli import parts
 from poise.cli.settings import BrokerPart, load
 from poise.topics import Wearer

@@ -17,10 +17,10 @@ from house_helpers import Program, Programs, Typed, until
 from ingest_helpers import calibrated, day, samples
 from servers import Mosquitto, free_port, running_mosquitto
 
-from ingest.broker import BrokerSettings, Outgoing
-from ingest.mqtt import Link
-from ingest.shards import shards
-from ingest.sqlite import Database, reading
+from ingest.database.shards import shards
+from ingest.database.sqlite import Database, reading
+from ingest.mqtt.link import Link
+from ingest.mqtt.settings import BrokerSettings, Outgoing
 from poise import notices
 from poise.errors import BrokerError
 from poise.notices import Stored

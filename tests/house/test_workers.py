@@ -16,10 +16,10 @@ from servers import Mosquitto, running_mosquitto
 
 from device.spool import DiskSpool
 from ingest.bridge import Bridge
-from ingest.broker import BrokerSettings, Outgoing
-from ingest.mqtt import Link
-from ingest.shards import shards
-from ingest.sqlite import reading
+from ingest.database.shards import shards
+from ingest.database.sqlite import reading
+from ingest.mqtt.link import Link
+from ingest.mqtt.settings import BrokerSettings, Outgoing
 from poise.errors import StoreUnavailableError
 from poise.notices import Presence
 from poise.topics import Leaf, Wearer

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from servers import INFLUX_VERSIONS, Influx, InfluxSettings, Mosquitto, running_influx, running_mosquitto
 
-from ingest.broker import BrokerSettings
-from ingest.embedded import EmbeddedBroker
+from ingest.mqtt.embedded import EmbeddedBroker
+from ingest.mqtt.settings import BrokerSettings
 
 
 @pytest.fixture

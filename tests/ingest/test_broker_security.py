@@ -14,9 +14,9 @@ import pytest
 from clinic import ANNA, BEN, Clinic, connected, heard, let_in, refused, running_clinic
 from ingest_helpers import eventually
 
-from ingest.broker import BrokerSettings, Outgoing
-from ingest.mosquitto import accounts, certificates
-from ingest.mqtt import Link
+from ingest.mqtt.link import Link
+from ingest.mqtt.mosquitto import accounts, certificates
+from ingest.mqtt.settings import BrokerSettings, Outgoing
 from poise import wire
 from poise.errors import BrokerError, BrokerRefusedError, ConfigurationError
 from poise.topics import Leaf, Wearer

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from ingest_helpers import START_US, WEARER, Shelf
 
-from ingest import chunks
-from ingest.chunks import LENGTH_S, SETTLED_S, Rows
+from ingest.database import chunks
+from ingest.database.chunks import LENGTH_S, SETTLED_S, Rows
 from poise.results import Results
 from poise.samples import Floats
 from poise.seconds import SecondBlock, SecondTable

@@ -12,14 +12,14 @@ from ingest_helpers import START_US, calibration, day, eventually
 
 from device.spool import DiskSpool
 from ingest.bridge import Bridge, Pace
-from ingest.broker import BrokerSettings, Outgoing
-from ingest.commanding import outgoing
+from ingest.database.sqlite import Database, reading
 from ingest.live import MqttLiveFeed
-from ingest.mosquitto import accounts
-from ingest.mqtt import Link
+from ingest.mqtt.commanding import outgoing
+from ingest.mqtt.link import Link
+from ingest.mqtt.mosquitto import accounts
+from ingest.mqtt.settings import BrokerSettings, Outgoing
 from ingest.reader import StoreReader
-from ingest.sqlite import Database, reading
-from ingest.store import SqliteResults
+from ingest.results.store import SqliteResults
 from ingest.worker import Ingest
 from poise import notices
 from poise.errors import ConfigurationError

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.confirm import MOST_HOLES, Confirmation
+from ingest.judging.confirm import MOST_HOLES, Confirmation
 from poise.notices import MAX_BYTES, Stored, encode
 
 

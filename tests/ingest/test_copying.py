@@ -18,14 +18,14 @@ from servers import INFLUX_VERSIONS
 
 from analytics.conclusions import Conclusions
 from analytics.exposure.counts import Counts, QuarterExposure
-from ingest.copying import Copied, Cursor, copy
-from ingest.influxdb.copying import InfluxCopy
-from ingest.influxdb.layout import create
-from ingest.influxdb.results import InfluxResults
-from ingest.influxdb.server import InfluxServer, InfluxSettings
-from ingest.sqlite import Database
-from ingest.sqlite_copy import SqliteCopy
-from ingest.store import ResultStore, SqliteResults
+from ingest.database.sqlite import Database
+from ingest.results.copying import Copied, Cursor, copy
+from ingest.results.influxdb.copying import InfluxCopy
+from ingest.results.influxdb.layout import create
+from ingest.results.influxdb.results import InfluxResults
+from ingest.results.influxdb.server import InfluxServer, InfluxSettings
+from ingest.results.sqlite_copy import SqliteCopy
+from ingest.results.store import ResultStore, SqliteResults
 from poise.errors import StoreUnavailableError
 from poise.results import Episode, Exposure, Kind, Results, Second
 from poise.topics import Wearer

@@ -19,13 +19,13 @@ from servers import Mosquitto
 
 from device.spool import DiskSpool
 from ingest.bridge import Bridge, Pace
-from ingest.broker import BrokerSettings, Outgoing
-from ingest.embedded import EmbeddedBroker
+from ingest.database.sqlite import Database, reading
 from ingest.live import MqttLiveFeed
-from ingest.mqtt import Link
+from ingest.mqtt.embedded import EmbeddedBroker
+from ingest.mqtt.link import Link
+from ingest.mqtt.settings import BrokerSettings, Outgoing
 from ingest.reader import LedgerRow, StoreReader
-from ingest.sqlite import Database, reading
-from ingest.store import SqliteResults
+from ingest.results.store import SqliteResults
 from ingest.worker import Ingest
 from poise import notices
 from poise.errors import ConfigurationError
@@ -166,7 +166,7 @@ async def test_a_gateway_that_vanishes_is_said_to_be_lost(broker: BrokerSettings
         "from pathlib import Path",
         "from device.spool import DiskSpool",
         "from ingest.bridge import Bridge",
-        "from ingest.broker import BrokerSettings",
+        "from ingest.mqtt.settings import BrokerSettings",
         "from poise.notices import Presence",
         "from poise.topics import Wearer",
         f"p = Presence(state='online', gateway='desk', session='g1', since_us={START_US})",
@@ -210,9 +210,9 @@ import asyncio, sys, time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from ingest.broker import BrokerSettings
-from ingest.sqlite import Database
-from ingest.store import SqliteResults
+from ingest.mqtt.settings import BrokerSettings
+from ingest.database.sqlite import Database
+from ingest.results.store import SqliteResults
 from ingest.worker import Ingest
 path = Path(sys.argv[1])
 settings = BrokerSettings(port=int(sys.argv[2]))

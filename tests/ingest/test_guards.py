@@ -19,8 +19,8 @@ from ingest_helpers import (
     take_all,
 )
 
-from ingest.guards import AT_WORK_US, TWO_GATEWAYS
-from ingest.journal import Lane
+from ingest.database.journal import Lane
+from ingest.judging.guards import AT_WORK_US, TWO_GATEWAYS
 from poise.samples import SampleMessage
 from poise.topics import Leaf
 from poise.wire import encode_samples

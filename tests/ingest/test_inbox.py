@@ -10,9 +10,9 @@ from ingest_helpers import Shelf, eventually, message, received, samples
 from servers import Mosquitto
 
 from ingest.bridge import Pace
-from ingest.broker import BrokerSettings, Outgoing, Received
-from ingest.inbox import WEARER_SHARE, Inbox, Share, wearer_in
-from ingest.mqtt import Link
+from ingest.mqtt.inbox import WEARER_SHARE, Inbox, Share, wearer_in
+from ingest.mqtt.link import Link
+from ingest.mqtt.settings import BrokerSettings, Outgoing, Received
 from ingest.worker import Ingest
 from poise import notices
 from poise.notices import Stored

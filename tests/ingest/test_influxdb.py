@@ -16,17 +16,17 @@ from ingest_helpers import START_US, WEARER, Shelf, calibration, day, eventually
 from servers import Influx
 
 from analytics.pipeline import Pipeline
-from ingest.broker import Received
-from ingest.coarse import coarser, step_for
-from ingest.influxdb import lines, outbox
-from ingest.influxdb.forwarder import Forwarder
-from ingest.influxdb.layout import create
-from ingest.influxdb.results import InfluxResults
-from ingest.influxdb.server import InfluxServer, InfluxSettings
-from ingest.intake import Intake
+from ingest.database.sqlite import Database
+from ingest.judging.intake import Intake
+from ingest.mqtt.settings import Received
 from ingest.reading import Series
-from ingest.sqlite import Database
-from ingest.store import SqliteResults
+from ingest.results.coarse import coarser, step_for
+from ingest.results.influxdb import lines, outbox
+from ingest.results.influxdb.forwarder import Forwarder
+from ingest.results.influxdb.layout import create
+from ingest.results.influxdb.results import InfluxResults
+from ingest.results.influxdb.server import InfluxServer, InfluxSettings
+from ingest.results.store import SqliteResults
 from poise import notices
 from poise.errors import ConfigurationError, StoreUnavailableError
 from poise.notices import CalibrationNotice

@@ -23,9 +23,9 @@ from ingest_helpers import (
 
 from analytics.pipeline import Pipeline
 from analytics.wearing.doubts import Cause
-from ingest import schema
-from ingest.sqlite import Database, reading
-from ingest.trusted import unpack
+from ingest.database import schema
+from ingest.database.sqlite import Database, reading
+from ingest.database.trusted import unpack
 from poise import notices
 from poise.errors import ConfigurationError, StoreUnavailableError
 from poise.notices import SensorStatus

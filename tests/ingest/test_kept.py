@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from ingest_helpers import WEARER, Shelf, calibrated, conclusions, day, samples, take_all
 
-import ingest.kept
-import ingest.stream
+import ingest.database.kept
+import ingest.judging.stream
 from analytics.pipeline import Pipeline
 from poise.topics import Wearer
 
@@ -14,7 +14,7 @@ from poise.topics import Wearer
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every seven seconds."""
-    for module in (ingest.kept, ingest.stream):
+    for module in (ingest.database.kept, ingest.judging.stream):
         monkeypatch.setattr(module, "EVERY_US", 7_000_000)
 
 
@@ -85,5 +85,5 @@ def test_without_it_the_long_way_leads_to_the_same_bits(
 
 
 def test_not_all_wearers_are_kept_at_once() -> None:
-    moments = {ingest.kept.begins_at(Wearer(f"P-{i:04d}")) // 1_000_000 for i in range(500)}
+    moments = {ingest.database.kept.begins_at(Wearer(f"P-{i:04d}")) // 1_000_000 for i in range(500)}
     assert len(moments) > 100

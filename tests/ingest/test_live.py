@@ -8,8 +8,8 @@ import pytest
 from device.gateway import Gateway
 from device.spool import DiskSpool
 from ingest.bridge import Bridge
-from ingest.broker import BrokerSettings
 from ingest.live import MqttLiveFeed
+from ingest.mqtt.settings import BrokerSettings
 from poise.notices import Command, Live, Presence, Verb
 from poise.topics import Leaf, Wearer
 

@@ -8,8 +8,8 @@ import pytest
 from ingest_helpers import START_US, Shelf, calibrated, day, samples
 from prometheus_client.parser import text_string_to_metric_families
 
-from ingest.broker import BrokerSettings
 from ingest.metrics import Workers, served
+from ingest.mqtt.settings import BrokerSettings
 from ingest.overview import overview
 from ingest.vitals import STALE_US, Vitals, decode, encode
 from ingest.worker import Ingest

@@ -12,9 +12,9 @@ from ingest.archive.archivist import DAY_US, Archivist
 from ingest.archive.compare import Row, Tally, compare, tally
 from ingest.archive.past import Past, past_from_files, past_in
 from ingest.archive.recompute import choose, recompute
-from ingest.broker import Received
-from ingest.sqlite import Database, reading
-from ingest.store import key
+from ingest.database.sqlite import Database, reading
+from ingest.mqtt.settings import Received
+from ingest.results.store import key
 from poise.samples import ImuBatch, SampleMessage
 
 NOW_US = START_US + 2 * DAY_US

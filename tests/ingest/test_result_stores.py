@@ -16,12 +16,12 @@ from servers import INFLUX_VERSIONS
 
 from analytics.conclusions import Conclusions
 from analytics.exposure.counts import Counts, QuarterExposure
-from ingest.influxdb import outbox
-from ingest.influxdb.forwarder import Forwarder
-from ingest.influxdb.results import InfluxResults
-from ingest.influxdb.server import InfluxServer, InfluxSettings
-from ingest.sqlite import Database
-from ingest.store import ResultStore, SqliteResults, storable
+from ingest.database.sqlite import Database
+from ingest.results.influxdb import outbox
+from ingest.results.influxdb.forwarder import Forwarder
+from ingest.results.influxdb.results import InfluxResults
+from ingest.results.influxdb.server import InfluxServer, InfluxSettings
+from ingest.results.store import ResultStore, SqliteResults, storable
 from poise.errors import StoreUnavailableError
 from poise.results import Activity, Episode, Exposure, Kind, Results, Second
 from poise.topics import Wearer

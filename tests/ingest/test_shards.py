@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from ingest_helpers import START_US, Shelf, day, samples, take_all
 
+from ingest.database.shards import WHOLE, Shard, count_in, shard_named, shard_of, shards, shards_for
 from ingest.readers import ReaderOfAll, open_reader
-from ingest.shards import WHOLE, Shard, count_in, shard_named, shard_of, shards, shards_for
-from ingest.store import SqliteResults
+from ingest.results.store import SqliteResults
 from poise.errors import ConfigurationError, StoreUnavailableError
 from poise.topics import BUCKETS, Wearer
 

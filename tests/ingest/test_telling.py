@@ -9,8 +9,8 @@ from ingest_helpers import START_US, WEARER, Shelf, calibration, message
 from analytics.conclusions import Conclusions
 from analytics.wearing import doubts
 from analytics.wearing.worn import TakenOff
-from ingest.broker import Received
-from ingest.telling import Advice, live_notice
+from ingest.judging.telling import Advice, live_notice
+from ingest.mqtt.settings import Received
 from poise import notices
 from poise.notices import CalibrationNotice, Live
 from poise.results import ACTIVITIES, GRID_US, Activity, PostureFrames, Results

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from device.calibrating import LONGEST_BOW_US, LONGEST_NOD_US, SETTLE_US, STILL_US, Step
 from device.tally import Tally
-from ingest.mosquitto.accounts import gateway_name
+from ingest.mqtt.mosquitto.accounts import gateway_name
 from poise.calibration import Calibration, Verdict
 from poise.cli import parts, radio
 from poise.cli.parts import Wearing, now_us

@@ -1,0 +1,1 @@
+"""`poise.db`: its tables, what arrived, and the state of running analyses."""

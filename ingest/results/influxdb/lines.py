@@ -1,0 +1,125 @@
+"""Results as InfluxDB line protocol, and names as its two languages want them quoted. Pure functions.
+
+Tags are bounded things one groups by (site, patient, stream or kind); run, episode and calibration are
+fields. The same tags and time overwrite, so writing anything twice changes nothing.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from analytics.exposure.counts import QuarterExposure
+from ingest.reading import Series
+from ingest.results.influxdb.layout import CONCLUSIONS, TABLES, Table
+from ingest.results.quarters import quarters_in, to_text
+from poise.results import QUARTER_S, Episode, Exposure, Results, Second
+from poise.topics import Wearer
+
+_QUARTER_US: Final = QUARTER_S * 1_000_000
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_NEVER: Final = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+def lines(wearer: Wearer, origin: str, results: Results) -> list[bytes]:
+    """Return a line for each second, episode, exposure and quarter in full; times in µs."""
+    tags = f"site={tag(wearer.site)},patient={tag(wearer.patient)}"
+    rows = [_second(tags, origin, second) for second in results.seconds]
+    rows += [_episode(tags, origin, episode) for episode in results.episodes]
+    rows += [_exposure(tags, origin, exposure) for exposure in results.exposures]
+    rows += [_counts(tags, origin, quarter) for quarter in quarters_in(results)]
+    return [row.encode(errors="replace") for row in rows]
+
+
+def joined_seconds(wearer: Wearer, stream: str, series: Series) -> list[bytes]:
+    """Return the lines of a stream's minutes or hours."""
+    table = TABLES[series.step_s]
+    tags = f"{table.measurement},site={tag(wearer.site)},patient={tag(wearer.patient)},stream={tag(stream)}"
+    columns = (series.t_s, series.mean, series.low, series.high, series.coverage)
+    return [
+        f"{tags} mean={mean!r},low={low!r},high={high!r},coverage={coverage!r} {t_s * 1_000_000}".encode(
+            errors="replace"
+        )
+        for t_s, mean, low, high, coverage in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+
+
+def table_of(line: bytes) -> Table:
+    """Return where a line belongs."""
+    measurement = line.partition(b",")[0].decode(errors="replace")
+    return next((table for table in TABLES.values() if table.measurement == measurement), CONCLUSIONS)
+
+
+def kept_name(text: str) -> str:
+    """Return a name as it is kept: line protocol can hold neither control characters nor a last backslash."""
+    return _NEVER.sub("_", text) or "_"
+
+
+def kept_text(text: str) -> str:
+    """Return a text field as it is kept: a line must stay one line."""
+    return _CONTROL.sub("_", text)
+
+
+@lru_cache(4096)
+def tag(text: str) -> str:
+    """Quote a tag value."""
+    return re.sub(r"([,= ])", r"\\\1", kept_name(text))
+
+
+def literal(text: str) -> str:
+    """Quote a string for InfluxQL."""
+    return "'" + kept_name(text).replace("'", "\\'") + "'"
+
+
+def exposure_time_us(quarter_s: int, run_us: int) -> int:
+    """Return a time within the quarter that is the run's own, so that runs of one quarter do not overwrite.
+
+    A run would have to be a tag otherwise, and tags must stay few.
+    """
+    return quarter_s * 1_000_000 + run_us % _QUARTER_US
+
+
+def _second(tags: str, origin: str, s: Second) -> str:
+    return (
+        f"posture_second,{tags},stream={tag(s.stream)} mean={s.mean!r},low={s.low!r},high={s.high!r},"
+        f"coverage={s.coverage!r},run_us={s.run_us}i,calibration={_quoted(s.calibration)},"
+        f"origin={_quoted(origin)} {s.t_s * 1_000_000}"
+    )
+
+
+def _episode(tags: str, origin: str, e: Episode) -> str:
+    # The whole episode rides along as one string: a field for each would lose the difference between an end
+    # that is not there and one that was written before.
+    whole = msgspec.json.encode(e).decode()
+    until_us = e.last_us if e.end_us is None else e.end_us
+    return (
+        f"posture_episode,{tags},kind={tag(e.kind)} id={_string(e.id)},run_us={e.run_us}i,"
+        f"until_us={until_us}i,ended={'false' if e.end_us is None else 'true'},duration_s={e.duration_s!r},"
+        f"peak_rad={e.peak_rad!r},mean_rad={e.mean_rad!r},dose_rad_s={e.dose_rad_s!r},"
+        f"activity={_string(e.activity)},coverage={e.coverage!r},calibration={_quoted(e.calibration)},"
+        f"origin={_quoted(origin)},episode={_string(whole)} {e.start_us}"
+    )
+
+
+def _exposure(tags: str, origin: str, x: Exposure) -> str:
+    return (
+        f"posture_exposure,{tags},kind={tag(x.kind)} seconds={x.seconds!r},run_us={x.run_us}i,"
+        f"origin={_quoted(origin)} {exposure_time_us(x.quarter_s, x.run_us)}"
+    )
+
+
+def _counts(tags: str, origin: str, q: QuarterExposure) -> str:
+    return (
+        f"posture_quarter,{tags} counts={_string(to_text(q).decode())},run_us={q.run_us}i,"
+        f"origin={_quoted(origin)} {exposure_time_us(q.quarter_s, q.run_us)}"
+    )
+
+
+def _string(text: str) -> str:
+    quoted = kept_text(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"'
+
+
+_quoted = lru_cache(4096)(_string)
+"""The same for names, which come again and again."""
