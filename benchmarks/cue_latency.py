@@ -24,7 +24,7 @@ from analytics.cues.plan import CuePlan
 from device.cueing.edge import Edge
 from device.gateway import Gateway
 from device.radio.room import RadioRoom
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from device.wearer.wearer import Wearer as VirtualWearer
 from poise.calibration import Alignment, Calibration, Verdict
 from poise.samples import SampleMessage

@@ -15,7 +15,7 @@ import numpy as np
 
 from analytics.pipeline import Pipeline, joined
 from analytics.posture.rules import DEFAULT_PLAN, Worn, deviations
-from device.calibrating import CalibrationWatch
+from device.calibration.calibrating import CalibrationWatch
 from device.wearer.postures import POSTURES
 from device.wearer.script import Act, Script
 from device.wearer.truth import Stretch, Truth, TruthRules, find_stretches

@@ -29,13 +29,13 @@ from bleak import BleakClient, BleakScanner  # noqa: E402
 from makers import Counted  # noqa: E402
 from servers import free_port  # noqa: E402
 
-from device.assembler import Assembler  # noqa: E402
-from device.clock import Moment  # noqa: E402
 from device.cueing.edge import Edge  # noqa: E402
 from device.gateway import Gateway  # noqa: E402
 from device.radio.central import open_central  # noqa: E402
 from device.radio.room import RadioRoom, serve_room  # noqa: E402
-from device.spool import DiskSpool  # noqa: E402
+from device.spooling.spool import DiskSpool  # noqa: E402
+from device.stream.assembler import Assembler  # noqa: E402
+from device.stream.clock import Moment  # noqa: E402
 from device.vendors import movella_dot_frames as dot  # noqa: E402
 from device.vendors import vendor_named  # noqa: E402
 from device.vendors.base import Notification, Samples  # noqa: E402

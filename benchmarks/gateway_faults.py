@@ -36,10 +36,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 from makers import BY_NAME, Counted, Fate, fates  # noqa: E402
 from servers import Mosquitto, free_port, running_mosquitto  # noqa: E402
 
-from device.clock import Moment, SystemClock  # noqa: E402
 from device.radio.central import open_central  # noqa: E402
 from device.radio.room import RadioRoom, RoomControl, serve_room  # noqa: E402
 from device.radio.sensor import Ledger  # noqa: E402
+from device.stream.clock import Moment, SystemClock  # noqa: E402
 from device.vendors.base import Timing  # noqa: E402
 from ingest.database.sqlite import Database  # noqa: E402
 from ingest.mqtt.settings import BrokerSettings  # noqa: E402

@@ -12,19 +12,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from device.assembler import Assembler
-from device.ble import Backend, Bluetooth
-from device.clock import HostClock, Moment, SystemClock
+from device.bluetooth.ble import Backend, Bluetooth
+from device.bluetooth.link import Link
 from device.cueing.commands import Commands
 from device.cueing.edge import Edge
 from device.cueing.signals import Shows, Signals
-from device.link import Link
-from device.skew import SkewWatch
-from device.spool import DiskSpool
-from device.spooled import SPOOL_FULL
+from device.spooling.spool import DiskSpool
+from device.spooling.spooled import SPOOL_FULL
 from device.status import sensor_status
+from device.stream.assembler import Assembler
+from device.stream.clock import HostClock, Moment, SystemClock
+from device.stream.skew import SkewWatch
+from device.stream.track import Marks
 from device.tasks import together
-from device.track import Marks
 from device.vendors.base import Notification
 from poise.errors import PoiseError
 from poise.notices import SensorStatus, encode
@@ -204,20 +204,20 @@ class Gateway:
         return [self._status(link) for link in self.links.values()]
 
     def found(self, link: Link) -> None:
-        """See `device.link.Receiver`."""
+        """See `device.bluetooth.link.Receiver`."""
         if link.vendor is not None:
             self._assembler.add(link.sensor, link.segment, link.vendor)
 
     def linked(self, sensor: str, moment: Moment) -> None:
-        """See `device.link.Receiver`."""
+        """See `device.bluetooth.link.Receiver`."""
         self._assembler.linked(sensor, moment)
 
     def notified(self, sensor: str, notification: Notification, moment: Moment) -> None:
-        """See `device.link.Receiver`."""
+        """See `device.bluetooth.link.Receiver`."""
         self._assembler.push(sensor, notification, moment)
 
     def changed(self, link: Link) -> None:
-        """See `device.link.Receiver`."""
+        """See `device.bluetooth.link.Receiver`."""
         self._tell(link)
 
     def _now_us(self) -> int:

@@ -1,7 +1,7 @@
 """The truth about one sensor, as it is told to everybody."""
 
-from device.link import Link
-from device.track import Track
+from device.bluetooth.link import Link
+from device.stream.track import Track
 from poise.notices import SensorStatus
 
 

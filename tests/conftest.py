@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 
 # A busy machine draws examples slowly; that says nothing about the program.
 settings.register_profile("patient", suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from device_source import index_of
 
 from device.gateway import Gateway
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from poise.samples import Gap, ImuBatch, SampleMessage
 from poise.topics import Leaf
 from poise.wire import decode_samples

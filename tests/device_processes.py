@@ -15,7 +15,7 @@ from device.radio.room import RadioRoom, serve_room
 from device.recall import errand
 from device.recall.book import Book, Recording
 from device.recall.staged import Staged
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from device.vendors.movella_dot_virtual import VirtualDot
 from poise.topics import Leaf, Wearer
 

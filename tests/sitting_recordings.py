@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from device.recording import RecordingHeader, RecordingWriter
+from device.recordings.recording import RecordingHeader, RecordingWriter
 from device.wearer import SCALE
 from device.wearer.kinematics import GRAVITY_M_S2
 from poise.samples import Gap, ImuBatch, SampleFlag, SampleMessage, quantise

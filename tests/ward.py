@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from device.growing import grown
-from device.spool import DiskSpool
+from device.spooling.growing import grown
+from device.spooling.spool import DiskSpool
 from device.wearer.wearer import Wearer as Simulated
 from ingest.bridge import Bridge
 from ingest.mqtt.link import Link

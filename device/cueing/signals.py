@@ -18,7 +18,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Sends(Protocol):
-    """Sends a command to connected sensors, as `device.ble.Bluetooth.command`."""
+    """Sends a command to connected sensors, as `device.bluetooth.ble.Bluetooth.command`."""
 
     def __call__(self, choose: Callable[[Vendor], Sequence[Write]], sensor: str = "") -> Awaitable[int]:
         """Return how many sensors took it."""

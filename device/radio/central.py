@@ -27,7 +27,7 @@ CONTROLLER_ADDRESS: Final = "C0:00:00:00:00:FF"
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What `device.ble` hands to bleak in place of the operating system's Bluetooth.
+    """What `device.bluetooth.ble` hands to bleak in place of the operating system's Bluetooth.
 
     Attributes:
         scanner: class for `BleakScanner(backend=…)`.

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from device.recall.timing import Anchor
-from device.spool import Connection, DiskSpool
-from device.track import LastSample
+from device.spooling.spool import Connection, DiskSpool
+from device.stream.track import LastSample
 
 ASKED, BEGUN, FETCHED, STORED, LOST = "asked", "begun", "fetched", "stored", "lost"
 OUT: Final = (ASKED, BEGUN)

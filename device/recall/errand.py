@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from device.ble import Backend
-from device.clock import HostClock, SystemClock
+from device.bluetooth.ble import Backend
+from device.bluetooth.talking import FIND_S, talking
 from device.recall.book import ASKED, BEGUN, FETCHED, LOST, OUT, STORED, Book, Recording
 from device.recall.memory import Contents, Memory
 from device.recall.staged import Staged
 from device.recall.storing import Home, Storing, ready, settling
-from device.talking import FIND_S, talking
+from device.stream.clock import HostClock, SystemClock
 from device.vendors.movella_dot_frames import RATE_HZ
 from device.vendors.movella_dot_memory import Result
 from poise.errors import SensorError, SensorGoneError

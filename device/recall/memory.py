@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from device.bluetooth.talking import Peer
 from device.recall.timing import Anchor, anchored
-from device.talking import Peer
 from device.vendors import movella_dot_memory as bytes_of
 from device.vendors.base import Notification, Write
 from device.vendors.movella_dot import MovellaDot

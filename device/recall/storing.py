@@ -11,12 +11,12 @@ from typing import Final
 
 import numpy as np
 
-from device.pieces import SECOND_US, Cutter, Missing, Piece, Values, quantised
-from device.reading import Before, Rows, Stamped
 from device.recall.book import FETCHED, STORED, Book, Recording, Stretch, advance, settle
 from device.recall.timing import Timed, timed, unwrapped
-from device.spool import Connection
-from device.track import LastSample
+from device.spooling.spool import Connection
+from device.stream.pieces import SECOND_US, Cutter, Missing, Piece, Values, quantised
+from device.stream.reading import Before, Rows, Stamped
+from device.stream.track import LastSample
 from device.vendors.base import Samples
 from device.vendors.movella_dot import MovellaDot
 from poise.samples import Gap, ImuBatch, Int64s, SampleFlag, SampleMessage

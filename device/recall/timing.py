@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from device.clock import CRYSTAL_PPM, Line
+from device.stream.clock import CRYSTAL_PPM, Line
 from device.vendors.movella_dot_frames import WRAP_US
 from poise.samples import Int64s
 
@@ -20,7 +20,7 @@ SLACK_US: Final = 250_000
 BEGINS_US: Final = 3_000_000
 """A recording's first sample comes within this time of the order (project decision: nothing tells)."""
 LOOK_US: Final = 40_000
-"""How well one look is known: the least delay of a link, see `device.clock`."""
+"""How well one look is known: the least delay of a link, see `device.stream.clock`."""
 
 
 class Anchor(NamedTuple):

@@ -10,10 +10,10 @@ from typing import Final, Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from device.calibrating import CalibrationWatch
-from device.recording import Record, RecordingHeader, RecordingReader, RecordingWriter, now_text
-from device.replay import replay
-from device.spool import DiskSpool
+from device.calibration.calibrating import CalibrationWatch
+from device.recordings.recording import Record, RecordingHeader, RecordingReader, RecordingWriter, now_text
+from device.recordings.replay import replay
+from device.spooling.spool import DiskSpool
 from device.wearer.wearer import Wearer as VirtualWearer
 from ingest.bridge import Bridge
 from ingest.mqtt.link import Link

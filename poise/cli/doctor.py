@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from device.finding import adapter_trouble
+from device.bluetooth.finding import adapter_trouble
 from ingest.database.shards import count_in, shards
 from ingest.database.sqlite import reading
 from ingest.mqtt.link import Link

@@ -15,14 +15,14 @@ import msgspec
 
 from analytics.cues.plan import CuePlan
 from analytics.wearing.trust import UNDOUBTED
-from device.ble import Backend
-from device.calibrating import Step
-from device.clock import HostClock
+from device.bluetooth.ble import Backend
+from device.calibration.calibrating import Step
+from device.calibration.keeping import CalibrationKeeper
 from device.cueing.desktop import Desktop
 from device.cueing.edge import Edge
 from device.gateway import Gateway, new_session
-from device.keeping import CalibrationKeeper
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
+from device.stream.clock import HostClock
 from ingest.bridge import Bridge
 from ingest.database.shards import WHOLE, Shard
 from ingest.database.sqlite import Database

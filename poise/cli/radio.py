@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from device.ble import Backend
+from device.bluetooth.ble import Backend
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from device.ble import Backend
+from device.bluetooth.ble import Backend
 from device.wearer.body import DEFAULT_SEGMENTS
 from device.wearer.wearer import Wearer as VirtualWearer
 from ingest.database.shards import Shard, shard_named, shards_for

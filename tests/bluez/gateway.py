@@ -13,9 +13,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from device.finding import adapter_trouble
+from device.bluetooth.finding import adapter_trouble
 from device.gateway import Gateway
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from poise.topics import Leaf, Wearer
 
 

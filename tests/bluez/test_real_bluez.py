@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from bluez_guest import Guest, PacedRoom, guest_beside
 
-from device.link import Trouble
+from device.bluetooth.link import Trouble
 from device.radio.sensor import VirtualSensor
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from device.vendors import VENDORS, Vendor, vendor_named
 from device.vendors.base import Timing
 from poise.samples import Floats, Gap, Int64s, SampleMessage

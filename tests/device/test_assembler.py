@@ -5,10 +5,10 @@ from device_source import CountingSource
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.assembler import Assembler
-from device.clock import Moment
-from device.ticks import WRAP
-from device.track import LastSample
+from device.stream.assembler import Assembler
+from device.stream.clock import Moment
+from device.stream.ticks import WRAP
+from device.stream.track import LastSample
 from device.vendors import movella_dot_frames as movella_dot
 from device.vendors import vendor_named
 from device.vendors.base import Keeping, Notification, Samples

@@ -18,13 +18,13 @@ from bleak.exc import BleakError, BleakGATTProtocolError
 from device_helpers import Announced, account, running, spooled, until
 from device_source import CountingSource, index_of
 
-from device import ble
-from device.ble import Bluetooth
-from device.clock import SystemClock
+from device.bluetooth import ble
+from device.bluetooth.ble import Bluetooth
 from device.gateway import Gateway
 from device.radio.central import open_central
 from device.radio.room import RadioRoom, RoomControl
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
+from device.stream.clock import SystemClock
 from device.vendors import movella_dot_frames as dot
 from poise.errors import ConfigurationError, SensorError
 from poise.topics import Wearer

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from analytics.motion.angles import axes
 from analytics.wearing.placement import Placement, wrong_places
-from device.calibrating import CalibrationWatch, Step
+from device.calibration.calibrating import CalibrationWatch, Step
 from device.wearer.wearer import Wearer
 from poise.calibration import Calibration, Verdict
 from poise.samples import SampleMessage

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from device.assembler import Assembler
-from device.clock import Moment
-from device.ticks import WRAP, TickRead, read_tick
+from device.stream.assembler import Assembler
+from device.stream.clock import Moment
+from device.stream.ticks import WRAP, TickRead, read_tick
 from device.vendors import movella_dot_frames as movella_dot
 from device.vendors import vendor_named
 from device.vendors.base import Notification, Samples

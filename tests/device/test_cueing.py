@@ -15,7 +15,7 @@ from device.cueing.edge import Edge
 from device.cueing.signals import Signals
 from device.gateway import Gateway
 from device.radio.room import RadioRoom
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from device.wearer.wearer import Wearer as VirtualWearer
 from poise.calibration import Alignment, Calibration, Verdict
 from poise.notices import Command, CueNotice, Verb, decode

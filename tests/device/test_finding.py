@@ -7,8 +7,8 @@ from bleak.exc import BleakError
 from device_source import CountingSource
 from makers import BY_NAME, Counted
 
-from device import finding
-from device.finding import Surroundings, adapter_trouble, listening, look, signal
+from device.bluetooth import finding
+from device.bluetooth.finding import Surroundings, adapter_trouble, listening, look, signal
 from device.radio.room import RadioRoom
 from poise.errors import ConfigurationError
 

@@ -9,7 +9,7 @@ from device_source import CountingSource
 
 from device.gateway import Gateway
 from device.radio.room import RadioRoom
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from poise.notices import SensorStatus, decode
 from poise.topics import Leaf, Wearer
 

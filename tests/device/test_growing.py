@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.growing import grown
-from device.spool import DiskSpool
+from device.spooling.growing import grown
+from device.spooling.spool import DiskSpool
 from device.wearer.wearer import Wearer
 from poise.notices import Stored
 from poise.samples import Gap, SampleMessage
@@ -77,7 +77,7 @@ def test_one_that_nothing_follows_leaves_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = 100.0
-    monkeypatch.setattr("device.spool.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("device.spooling.spool.time.monotonic", lambda: now_s)
     spool = DiskSpool(tmp_path / "spool.db")
     spool.longest_us = TEN_S
     spool.put(worn(1)[0])
@@ -131,7 +131,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 from test_growing import TEN_S, worn
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 spool = DiskSpool(Path(sys.argv[1]))
 spool.longest_us = TEN_S
 for message in worn(17):

@@ -4,7 +4,7 @@ from posed_messages import KNOWN, messages
 
 from analytics.wearing import doubts
 from analytics.wearing.trust import UNDOUBTED, Trust
-from device.keeping import CalibrationKeeper
+from device.calibration.keeping import CalibrationKeeper
 from device.wearer.wearer import Wearer
 from poise.calibration import Calibration, Verdict
 from poise.notices import Verb

@@ -9,7 +9,7 @@ from makers import BY_NAME, Counted, fates
 
 from device.gateway import Gateway
 from device.radio.room import RadioRoom
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from device.vendors import VENDORS, vendor_named, vendor_of
 from device.vendors.base import Advertised, Timing
 from poise.topics import Wearer

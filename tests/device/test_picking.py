@@ -10,10 +10,10 @@ from device_source import CountingSource
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.ble import Bluetooth
-from device.clock import SystemClock
-from device.picking import LOOK_S, Choice, Movements, moved_most, movement
+from device.bluetooth.ble import Bluetooth
+from device.bluetooth.picking import LOOK_S, Choice, Movements, moved_most, movement
 from device.radio.room import RadioRoom
+from device.stream.clock import SystemClock
 from device.vendors import movella_dot_frames as dot
 from device.vendors import vendor_named
 from device.wearer import Wearer, parse_script

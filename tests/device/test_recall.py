@@ -7,16 +7,16 @@ import pytest
 from device_helpers import Account, Announced, account, running, spooled, until
 from device_source import CountingSource, index_of
 
-from device.ble import Backend
+from device.bluetooth.ble import Backend
+from device.bluetooth.link import Trouble
 from device.gateway import Gateway, new_session
-from device.link import Trouble
 from device.radio.room import RadioRoom
 from device.recall import errand as errands
 from device.recall import memory as memories
 from device.recall.book import BEGUN, FETCHED, LOST, STORED, Book, Recording
 from device.recall.errand import Errand
 from device.recall.staged import Staged
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from device.vendors.movella_dot_memory import Result
 from device.vendors.movella_dot_virtual import VirtualDot
 from poise.samples import SampleMessage

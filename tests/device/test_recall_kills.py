@@ -14,7 +14,7 @@ from servers import free_port
 
 from device.radio.room import RoomControl
 from device.recall.book import STORED, Book
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 
 
 async def started(opened: AsyncExitStack, *arguments: str) -> Process:

@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 from analytics.wearing import doubts
 from analytics.wearing.recheck import RecheckVerdict
 from analytics.wearing.trust import Trust
-from device.calibrating import CalibrationWatch
-from device.rechecking import RecheckWatch, SidesWatch
+from device.calibration.calibrating import CalibrationWatch
+from device.calibration.rechecking import RecheckWatch, SidesWatch
 from device.wearer.script import parse_script
 from device.wearer.wearer import Wearer
 from poise.calibration import Calibration

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.recording import MAGIC, RecordingHeader, RecordingReader, RecordingWriter
+from device.recordings.recording import MAGIC, RecordingHeader, RecordingReader, RecordingWriter
 from device.wearer import Wearer
 from poise.errors import RecordingError
 from poise.notices import CalibrationNotice, SensorStatus

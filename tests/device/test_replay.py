@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from device.recording import RecordingHeader, RecordingReader, RecordingWriter
-from device.replay import Clock, Progress, replay
+from device.recordings.recording import RecordingHeader, RecordingReader, RecordingWriter
+from device.recordings.replay import Clock, Progress, replay
 from device.wearer import Wearer
 from poise.errors import ConfigurationError, RecordingError
 from poise.notices import CalibrationNotice, SensorStatus

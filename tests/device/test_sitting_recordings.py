@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sitting_recordings import PAUSE_US, PLACES, load, require, subjects
 
-from device.recording import RecordingReader
+from device.recordings.recording import RecordingReader
 from poise.samples import SampleFlag, merge
 
 pytestmark = pytest.mark.recordings

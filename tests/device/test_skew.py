@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from device.skew import SkewWatch, lag_us
+from device.stream.skew import SkewWatch, lag_us
 from device.wearer.wearer import Wearer
 from poise.samples import ImuBatch
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.spool import DiskSpool
-from device.track import LastSample
+from device.spooling.spool import DiskSpool
+from device.stream.track import LastSample
 from poise.errors import ConfigurationError, StoreUnavailableError
 from poise.notices import Stored
 from poise.samples import Gap, ImuBatch, SampleMessage, Scale, regular_times

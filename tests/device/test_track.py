@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from device.clock import Moment
-from device.ticks import TickRead, read_tick
-from device.track import Track
+from device.stream.clock import Moment
+from device.stream.ticks import TickRead, read_tick
+from device.stream.track import Track
 from device.vendors.base import Decoded, Notification, Samples, Timing
 from device.vendors.movella_dot import SCALE, MovellaDot
 from poise.samples import Gap, ImuBatch, SampleFlag

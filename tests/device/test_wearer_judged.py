@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analytics.pipeline import Pipeline
-from device.calibrating import CalibrationWatch
+from device.calibration.calibrating import CalibrationWatch
 from device.wearer import Wearer
 
 START_US = 1_790_000_000_000_000

@@ -11,7 +11,7 @@ from house_helpers import Ending, Programs, answers
 from playwright.sync_api import sync_playwright
 from servers import free_port
 
-from device.recording import RecordingHeader, RecordingWriter
+from device.recordings.recording import RecordingHeader, RecordingWriter
 from device.wearer import Wearer
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -27,8 +27,8 @@ sys.meta_path.insert(0, Refuse())
     "module",
     [
         "poise.cli.app", "poise.cli.commands", "poise.cli.services", "poise.cli.person.wear",
-        "poise.cli.person.assigning", "poise.cli.person.scanning", "device.gateway", "device.finding",
-        "device.radio.central", "ingest.bridge",
+        "poise.cli.person.assigning", "poise.cli.person.scanning", "device.gateway",
+        "device.bluetooth.finding", "device.radio.central", "ingest.bridge",
     ],
 )  # fmt: skip
 def test_no_module_that_only_posix_has_is_needed(module: str) -> None:
@@ -54,7 +54,7 @@ def test_only_one_place_speaks_of_bluez() -> None:
         for path in (HOUSE / room).rglob("*.py")
         if '"bluez"' in path.read_text("utf-8") or "bleak.backends.bluezdbus" in path.read_text("utf-8")
     ]
-    assert users == ["device/ble.py"]
+    assert users == ["device/bluetooth/ble.py"]
 
 
 def test_the_unit_starts_this_installation_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 import sitting_recordings as sitting
 
 from analytics.wearing.calibration import calibrate
-from device.recording import RecordingHeader, RecordingWriter
+from device.recordings.recording import RecordingHeader, RecordingWriter
 from ingest.mqtt.embedded import EmbeddedBroker
 from poise.calibration import Calibration, Verdict
 from poise.cli import data, parts

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from house_shop import Results, Shop, results
 
-from device.recording import Record, RecordingReader, RecordingWriter
+from device.recordings.recording import Record, RecordingReader, RecordingWriter
 from ingest.mqtt.embedded import EmbeddedBroker
 from poise.calibration import Verdict
 from poise.cli import data, parts

@@ -15,7 +15,7 @@ from device_source import CountingSource
 from house_helpers import Program, Programs
 from servers import free_port
 
-from device.ble import Backend
+from device.bluetooth.ble import Backend
 from device.radio.room import RadioRoom
 from poise.cli import radio
 from poise.cli.person import assigning

@@ -14,7 +14,7 @@ import pytest
 from ingest_helpers import Shelf, calibrated, conclusions, day, eventually, samples, take_all
 from servers import Mosquitto, running_mosquitto
 
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from ingest.bridge import Bridge
 from ingest.database.shards import shards
 from ingest.database.sqlite import reading

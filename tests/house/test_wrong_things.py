@@ -9,7 +9,7 @@ import pytest
 from house_helpers import Program, Programs, Typed
 from servers import free_port
 
-from device.recording import RecordingHeader, RecordingWriter
+from device.recordings.recording import RecordingHeader, RecordingWriter
 from poise.cli.alone import alone
 
 ONE_SENSOR = ["--sensor", "D4:22:CD:00:00:01=head"]

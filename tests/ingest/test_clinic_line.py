@@ -10,7 +10,7 @@ import pytest
 from clinic import ANNA, BEN, Clinic, connected, heard, no_more, running, running_clinic
 from ingest_helpers import START_US, calibration, day, eventually
 
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from ingest.bridge import Bridge, Pace
 from ingest.database.sqlite import Database, reading
 from ingest.live import MqttLiveFeed

@@ -17,7 +17,7 @@ import pytest
 from ingest_helpers import SENSORS, START_US, WEARER, Shelf, calibration, day, eventually
 from servers import Mosquitto
 
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from ingest.bridge import Bridge, Pace
 from ingest.database.sqlite import Database, reading
 from ingest.live import MqttLiveFeed
@@ -164,7 +164,7 @@ async def test_a_gateway_that_vanishes_is_said_to_be_lost(broker: BrokerSettings
     lines = (
         "import asyncio, sys",
         "from pathlib import Path",
-        "from device.spool import DiskSpool",
+        "from device.spooling.spool import DiskSpool",
         "from ingest.bridge import Bridge",
         "from ingest.mqtt.settings import BrokerSettings",
         "from poise.notices import Presence",

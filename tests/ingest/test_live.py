@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from device.gateway import Gateway
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from ingest.bridge import Bridge
 from ingest.live import MqttLiveFeed
 from ingest.mqtt.settings import BrokerSettings

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from device.calibrating import Step
-from device.link import Link, Trouble
+from device.bluetooth.link import Link, Trouble
+from device.calibration.calibrating import Step
 from device.vendors import vendor_named
 from poise.calibration import Calibration, Verdict
 from poise.cli.person import status

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from device.ble import Backend, Bluetooth
-from device.clock import SystemClock
-from device.finding import look
-from device.picking import LOOK_S, Choice, Movements
+from device.bluetooth.ble import Backend, Bluetooth
+from device.bluetooth.finding import look
+from device.bluetooth.picking import LOOK_S, Choice, Movements
+from device.stream.clock import SystemClock
 from device.wearer.body import DEFAULT_SEGMENTS
 from poise.cli import radio
 from poise.cli.configuration import file_in_force, replaced, write_sensors

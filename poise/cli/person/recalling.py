@@ -8,7 +8,7 @@ from device.gateway import new_session
 from device.recall.book import FETCHED, OUT, Book
 from device.recall.errand import Errand, span
 from device.recall.storing import Home
-from device.spool import DiskSpool
+from device.spooling.spool import DiskSpool
 from device.vendors.movella_dot_frames import RATE_HZ
 from poise.cli import parts, radio
 from poise.cli.person.asking import Answers

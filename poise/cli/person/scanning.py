@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from device.finding import Found, Surroundings, listening, signal
+from device.bluetooth.finding import Found, Surroundings, listening, signal
 from poise.cli import radio
 from poise.cli.running import FAILED, OK, out
 from poise.cli.settings import Settings

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.table import Table
 
-from device.link import Link, Trouble
+from device.bluetooth.link import Link, Trouble
 from device.vendors.base import Timing
 from poise.calibration import Calibration, Verdict
 from poise.notices import SensorStatus

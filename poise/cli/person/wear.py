@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from device.calibrating import LONGEST_BOW_US, LONGEST_NOD_US, SETTLE_US, STILL_US, Step
+from device.calibration.calibrating import LONGEST_BOW_US, LONGEST_NOD_US, SETTLE_US, STILL_US, Step
 from device.tally import Tally
 from ingest.mqtt.mosquitto.accounts import gateway_name
 from poise.calibration import Calibration, Verdict

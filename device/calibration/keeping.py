@@ -10,8 +10,8 @@ from typing import Final
 
 from analytics.wearing.doubts import Standing
 from analytics.wearing.trust import UNDOUBTED, Trust
-from device.calibrating import CalibrationWatch, Step
-from device.rechecking import RecheckWatch, SidesWatch
+from device.calibration.calibrating import CalibrationWatch, Step
+from device.calibration.rechecking import RecheckWatch, SidesWatch
 from poise.calibration import Calibration
 from poise.notices import Verb
 from poise.samples import SampleMessage

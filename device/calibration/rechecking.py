@@ -11,7 +11,7 @@ from analytics.wearing.doubts import Standing
 from analytics.wearing.placement import Finding, check_sides
 from analytics.wearing.recheck import Recheck, RecheckVerdict, recheck
 from analytics.wearing.trust import UNDOUBTED, Trust
-from device.calibrating import Memory
+from device.calibration.calibrating import Memory
 from poise.calibration import Calibration
 from poise.samples import SampleMessage
 

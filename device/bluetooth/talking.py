@@ -10,9 +10,9 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 
-from device.ble import Backend
-from device.clock import HostClock, Moment
-from device.gatt import FAILURES, hang_up, read, reason, stray, write_all
+from device.bluetooth.ble import Backend
+from device.bluetooth.gatt import FAILURES, hang_up, read, reason, stray, write_all
+from device.stream.clock import HostClock, Moment
 from device.vendors.base import Notification, Write
 from poise.errors import SensorError, SensorGoneError
 

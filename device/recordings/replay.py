@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from dataclasses import dataclass, replace
 from typing import Final
 
-from device.recording import Record
+from device.recordings.recording import Record
 from poise.calibration import Calibration
 from poise.errors import ConfigurationError, RecordingError
 from poise.notices import CalibrationNotice, SensorStatus

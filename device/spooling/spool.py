@@ -13,9 +13,9 @@ from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Final
 
-from device.growing import Open, grown, has_room
-from device.spooled import given_up, in_hole, newest, with_floor
-from device.track import LastSample, Marks
+from device.spooling.growing import Open, grown, has_room
+from device.spooling.spooled import given_up, in_hole, newest, with_floor
+from device.stream.track import LastSample, Marks
 from poise.errors import ConfigurationError, StoreError, StoreUnavailableError
 from poise.notices import Stored
 from poise.ports import Spooled

@@ -7,9 +7,9 @@ make the same messages, however they were handed over.
 from collections.abc import Mapping
 from typing import Final
 
-from device.clock import Moment
-from device.pieces import SECOND_US
-from device.track import LastSample, Marks, Track
+from device.stream.clock import Moment
+from device.stream.pieces import SECOND_US
+from device.stream.track import LastSample, Marks, Track
 from device.vendors.base import Notification, Vendor
 from poise.samples import Gap, ImuBatch, SampleMessage
 

@@ -1,6 +1,6 @@
 """Finding sensors: who advertises around, of which maker, and how well it is heard.
 
-Beside `device.ble` the only other user of bleak for the gateway; here nothing is connected.
+Beside `device.bluetooth.ble` the only other user of bleak for the gateway; here nothing is connected.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from bleak import BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
-from device.ble import MEND, Backend
-from device.gatt import FAILURES, advertisement
+from device.bluetooth.ble import MEND, Backend
+from device.bluetooth.gatt import FAILURES, advertisement
 from device.vendors import Vendor, vendor_of
 from poise.errors import ConfigurationError
 

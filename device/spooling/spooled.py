@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from device.track import Marks
+from device.stream.track import Marks
 from poise.notices import Stored
 from poise.samples import Gap, ImuBatch, SampleMessage
 from poise.wire import decode_samples, encode_samples

@@ -1,6 +1,6 @@
 """Bluetooth: finds the worn sensors, keeps them connected and streaming, and passes on what they send.
 
-The one file that uses bleak for the gateway, beside `device.finding` (the bumble backend: `device.radio`).
+The one file here that connects by bleak, beside `device.bluetooth.talking` (the bumble backend: `device.radio`).
 One task looks for sensors and connects them one by one, because adapters can neither scan and connect at once
 nor make two connections at a time. Each connected sensor then has a task that watches over it.
 """
@@ -20,8 +20,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.exc import BleakBluetoothNotAvailableError
 
-from device.clock import HostClock
-from device.gatt import (
+from device.bluetooth.gatt import (
     FAILURES,
     GOODBYE_S,
     advertisement,
@@ -35,7 +34,8 @@ from device.gatt import (
     within,
     write_all,
 )
-from device.link import Link, Receiver, Trouble
+from device.bluetooth.link import Link, Receiver, Trouble
+from device.stream.clock import HostClock
 from device.tasks import obey_cancellation, together
 from device.vendors import Vendor, vendor_of
 from device.vendors.base import Advertised, Notification, Write

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from device.clock import Moment
+from device.stream.clock import Moment
 from device.vendors.base import Notification, Vendor
 
 

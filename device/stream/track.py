@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from device.clock import Line, Moment, SensorClock
-from device.pieces import Cutter, Missing, Piece, Values, quantised
-from device.reading import LATENESS_US, Before, Rows, reader_for
+from device.stream.clock import Line, Moment, SensorClock
+from device.stream.pieces import Cutter, Missing, Piece, Values, quantised
+from device.stream.reading import LATENESS_US, Before, Rows, reader_for
 from device.vendors.base import Notification, Timing, Vendor
 from poise.samples import Bools, Gap, ImuBatch, Int64s
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from device.ticks import TickRead, read_tick
+from device.stream.ticks import TickRead, read_tick
 from device.vendors.base import Timing, Vendor
 from poise.samples import Int64s
 

@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from device.clock import Moment
-from device.link import Link
+from device.bluetooth.link import Link
+from device.stream.clock import Moment
 from device.vendors.base import Decoder, Notification, Vendor
 from poise.samples import Floats
 
@@ -86,7 +86,7 @@ class Choice:
 
 
 class Movements:
-    """A `device.link.Receiver` that keeps the newest second of every sensor."""
+    """A `device.bluetooth.link.Receiver` that keeps the newest second of every sensor."""
 
     def __init__(self) -> None:
         """Begin with no sensor."""
@@ -95,16 +95,16 @@ class Movements:
         self._kept: dict[str, deque[tuple[int, Floats, Floats]]] = {}
 
     def found(self, link: Link) -> None:
-        """See `device.link.Receiver`."""
+        """See `device.bluetooth.link.Receiver`."""
         if link.vendor is not None:
             self._vendors[link.sensor] = link.vendor
 
     def linked(self, sensor: str, moment: Moment) -> None:  # noqa: ARG002 - the protocol's signature
-        """See `device.link.Receiver`."""
+        """See `device.bluetooth.link.Receiver`."""
         self._decoders[sensor], self._kept[sensor] = self._vendors[sensor].decoder(), deque()
 
     def notified(self, sensor: str, notification: Notification, moment: Moment) -> None:
-        """See `device.link.Receiver`."""
+        """See `device.bluetooth.link.Receiver`."""
         samples = self._decoders[sensor].feed([notification]).samples
         kept = self._kept[sensor]
         if len(samples):
@@ -113,7 +113,7 @@ class Movements:
             kept.popleft()
 
     def changed(self, link: Link) -> None:
-        """See `device.link.Receiver`."""
+        """See `device.bluetooth.link.Receiver`."""
 
     def levels(self, now: Moment) -> dict[str, float]:
         """Return by sensor how much it moved in the last second; sensors that are silent are left out."""

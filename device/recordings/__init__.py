@@ -1,0 +1,1 @@
+"""Samples in a file, and played once more."""

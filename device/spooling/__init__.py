@@ -1,0 +1,1 @@
+"""Messages on the disk until ingest has them on its own."""

@@ -1,0 +1,1 @@
+"""One sensor's notifications into samples with times, and all sensors' into messages."""
