@@ -1,7 +1,7 @@
 """The words that every maker's file needs: what a sensor sends, what it is told, and what it is like.
 
-Pure: no input or output, no clock. `device.bluetooth.ble` moves the bytes, `device.stream.track` gives samples
-their times.
+Pure: no input or output, no clock. `device.bluetooth.ble` moves the bytes, `device.stream.track` gives
+samples their times.
 """
 
 from collections.abc import Sequence

@@ -44,5 +44,5 @@ def begin() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(_PLAIN) if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(handlers=[handler])
-    # bumble warns of every packet that meets a link that has just ended; `device.bluetooth` says what matters.
+    # bumble warns of each packet that meets a link that has just ended; `device.bluetooth` says what matters.
     logging.getLogger("bumble").setLevel(logging.CRITICAL)
