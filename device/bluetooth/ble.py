@@ -1,6 +1,6 @@
 """Bluetooth: finds the worn sensors, keeps them connected and streaming, and passes on what they send.
 
-It and `device.bluetooth.talking` are the only ones that connect by bleak (the bumble backend: `device.radio`).
+Only it and `device.bluetooth.talking` connect by bleak (the bumble backend: `device.radio`).
 One task looks for sensors and connects them one by one, because adapters can neither scan and connect at once
 nor make two connections at a time. Each connected sensor then has a task that watches over it.
 """
