@@ -1,6 +1,7 @@
 """Each part as a program of its own: broker, ingest, pages, gateway, radio room."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,9 @@ from poise.cli.running import OK, during, out
 from poise.cli.settings import Settings
 
 FOREVER: Final = 86_400 * 365
+_SWITCH_S: Final = 0.0002
+"""Between two turns of an ingest's threads: the one that reads from the broker must not wait long for the one
+that calculates. Python's own is 5 ms."""
 
 
 async def broker(port: int) -> int:
@@ -48,6 +52,7 @@ async def ingest(settings: Settings, workers: int | None, part: str) -> int:
 
 
 async def _work(settings: Settings, shard: Shard, tell: Callable[[Vitals], None]) -> int:
+    sys.setswitchinterval(_SWITCH_S)
     broker = settings.broker.settings(accounts.worker_name(*shard))
     async with (
         parts.ingesting(settings, broker, shard) as (worker, _),
