@@ -271,13 +271,14 @@ class Link:
     def _attach(self, client: paho.Client, ready: "asyncio.Future[None]", connection: int) -> None:
         """Lead paho's callbacks, which run in its thread, into the event loop."""
 
-        def on_connect(_c: object, _u: object, _f: object, reason: ReasonCode, _p: object) -> None:
+        # None names `client`, which would then hold itself, its sockets open until somebody looks.
+        def on_connect(here: paho.Client, _u: object, _f: object, reason: ReasonCode, _p: object) -> None:
             if reason.is_failure:
                 self._loop.call_soon_threadsafe(
                     _settle, ready, self.settings.refused(reason.value, str(reason))
                 )
             elif self._subscriptions:
-                client.subscribe(list(self._subscriptions.items()))
+                here.subscribe(list(self._subscriptions.items()))
             else:
                 self._loop.call_soon_threadsafe(_settle, ready, None)
 
@@ -301,8 +302,7 @@ class Link:
             self.counts.received += 1
             if not self._inbox.put(Received(topic, bytes(m.payload), m.qos, m.retain, m.mid, connection)):
                 self.counts.overflowed += 1
-                # Or the broker would keep its place, and hold others back for it. (Not the client by its name
-                # outside: it would hold itself, and its sockets would stay open until somebody looks.)
+                # Or the broker would keep its place, and hold others back for it.
                 here.ack(m.mid, m.qos)
 
         client.on_connect, client.on_subscribe, client.on_disconnect = on_connect, on_subscribe, on_disconnect
