@@ -79,8 +79,19 @@ async def _adapter() -> Finding:
     return Finding("Bluetooth adapter", "not there" if trouble else "there", trouble)
 
 
+@contextlib.contextmanager
+def _said_by_the_finding(logger: str) -> Iterator[None]:
+    """Keep a logger's warnings from saying the same beside the finding."""
+    log = logging.getLogger(logger)
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
 async def _broker(settings: Settings) -> Finding:
-    logging.getLogger("poise.mqtt").setLevel(logging.ERROR)  # the finding says it
     try:
         broker = settings.broker.settings(_name(settings))
     except PoiseError as exc:
@@ -89,8 +100,9 @@ async def _broker(settings: Settings) -> Finding:
     if _at_work(settings, broker.username):
         return Finding("MQTT broker", f"{broker.place}: not asked, a program that runs here uses its name")
     try:
-        async with asyncio.timeout(3), Link(broker, "poise-doctor") as link:
-            await link.until_connected()
+        with _said_by_the_finding("poise.mqtt"):
+            async with asyncio.timeout(3), Link(broker, "poise-doctor") as link:
+                await link.until_connected()
     except ConfigurationError as exc:
         return Finding("MQTT broker", "refuses this program", str(exc))
     except (TimeoutError, PoiseError) as exc:
