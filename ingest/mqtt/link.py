@@ -330,7 +330,10 @@ class Link:
     async def _take_down(self, client: paho.Client) -> None:
         client.disconnect()
         stop = asyncio.create_task(asyncio.to_thread(client.loop_stop))
-        await asyncio.wait([stop], timeout=_GOODBYE_S)
+        done, _ = await asyncio.wait([stop], timeout=_GOODBYE_S)
+        if done:
+            # paho leaves these open until it is forgotten, and a refusal that is kept remembers it.
+            client._reset_sockets()  # noqa: SLF001
 
 
 def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
