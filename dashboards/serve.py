@@ -13,7 +13,9 @@ from starlette.types import ASGIApp
 from poise.errors import ConfigurationError
 
 _GRACE_S: Final = 1
-_HURRY_S: Final = 1.8
+_HURRY_S: Final = 3.5
+"""More than the second that connections get and the two that NiceGUI gives its pages' tasks after that: cut off
+within those, it tells a traceback."""
 
 
 class _Server(uvicorn.Server):
@@ -32,7 +34,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(app: ASGIApp, host: str, port: int, ready: asyncio.Event | None = None) -> None:
-    """Serve `app` until cancelled; then end within 2 s, also with browsers connected.
+    """Serve `app` until cancelled; then end within 4 s, mostly at once, also with browsers connected.
 
     Args:
         app: from `dashboards.app.create_app`.

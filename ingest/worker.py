@@ -103,11 +103,11 @@ class Ingest:
     @property
     def refused(self) -> Mapping[str, int]:
         """How many messages were more than may wait, by wearer's `site/patient`."""
-        return self._inbox.refused()
+        return self._inbox.refused
 
     def vitals(self, worker: str) -> Vitals:
         """Return how it does now; outbox and disk are the caller's to look at."""
-        tally, now_us, refused = self._tally, self._clock(), self._inbox.refused()
+        tally, now_us = self._tally, self._clock()
         return Vitals(
             worker=worker,
             at_us=now_us,
@@ -116,8 +116,8 @@ class Ingest:
             trouble=self.trouble,
             counts=replace(self.counts),
             dead=dict(tally.dead),
-            refused=most(refused),
-            refused_in_all=refused.total(),
+            refused=most(self._inbox.refused),
+            refused_in_all=self._inbox.refused.total(),
             waiting=self.waiting,
             wearers=tally.wearers(now_us),
             newest_us=tally.newest_us,
@@ -231,8 +231,7 @@ class Ingest:
             await self._insist(thread, lambda: self._intake.count_refused(more))
 
     def _newly_refused(self) -> Counter[str]:
-        refused = self._inbox.refused()
-        more, self._named = refused - self._named, refused
+        more, self._named = self._inbox.refused - self._named, Counter(self._inbox.refused)
         return more
 
     async def _tell_stored(self, thread: ThreadPoolExecutor) -> None:

@@ -7,7 +7,6 @@ was refused and sends it again, and it never has as much on its way as may wait 
 
 import asyncio
 import contextlib
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -72,12 +71,15 @@ class _Sender:
 
 
 class Inbox:
-    """A queue into an event loop, in which the order of each sender's messages is kept; any thread may put.
+    """A queue for an event loop, in which the order of each sender's messages is kept.
 
     Args:
         sender_of: who a topic's messages are from; by default all are from one.
         share: what each may have.
         clock: monotonic s.
+
+    Attributes:
+        refused: messages that were refused, by sender.
     """
 
     def __init__(
@@ -86,42 +88,25 @@ class Inbox:
         share: Share | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._refused: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
         self._sender_of, self._share, self._clock = sender_of, share or Share(), clock
         self._senders: dict[str, _Sender] = {}
         self._turns: deque[str] = deque()
         self._count = self._bytes = 0
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._came = asyncio.Event()
-        self._told = self._closed = False
+        self._closed = False
 
     def __len__(self) -> int:
         """Return how many messages wait."""
         return self._count
 
-    def refused(self) -> Counter[str]:
-        """Return how many messages were refused so far, by sender."""
-        with self._lock:
-            return Counter(self._refused)
-
     def put(self, message: Received) -> bool:
         """Let a message wait; False if it is refused."""
-        with self._lock:
-            waits = self._put(message)
-            tell = waits and not self._told and self._loop is not None
-            self._told |= tell
-        if tell and self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(self._came.set)
-        return waits
-
-    def _put(self, message: Received) -> bool:
         name, size = self._sender_of(message.topic), len(message.payload)
         sender, share = self._sender(name), self._share
         full = len(sender.queue) >= share.waiting or sender.bytes + size > share.waiting_bytes
         if full or self._bytes + size > _MOST_BYTES:
-            self._refused[name] += 1
+            self.refused[name] += 1
             return False
         if not sender.queue:
             self._turns.append(name)
@@ -129,6 +114,7 @@ class Inbox:
         sender.bytes += size
         self._bytes += size
         self._count += 1
+        self._came.set()
         return True
 
     def close(self) -> None:
@@ -138,10 +124,8 @@ class Inbox:
 
     async def get(self, most: int) -> list[Received]:
         """Wait for messages and return up to `most` of them, none only once it is closed."""
-        self._loop = asyncio.get_running_loop()
         while True:
             self._came.clear()
-            self._told = False
             messages = self.take(most)
             if messages or self._closed:
                 return messages
@@ -152,10 +136,6 @@ class Inbox:
 
     def take(self, most: int) -> list[Received]:
         """Return what may be taken now, a few of each sender in turn."""
-        with self._lock:
-            return self._take(most)
-
-    def _take(self, most: int) -> list[Received]:
         messages: list[Received] = []
         now_s = self._clock()
         for _ in range(len(self._turns)):
@@ -171,8 +151,7 @@ class Inbox:
 
     def charge(self, topic: str, messages: int) -> None:
         """Let what came from there count for more messages than it was."""
-        with self._lock:
-            self._sender(self._sender_of(topic)).tokens -= messages
+        self._sender(self._sender_of(topic)).tokens -= messages
 
     def _take_of(self, sender: _Sender, most: int, now_s: float) -> list[Received]:
         """Take a sender's turn. One over its rate waits for a whole turn's worth, which one commit brings."""

@@ -20,7 +20,6 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.mqtt import tls
 from ingest.mqtt.inbox import Inbox
-from ingest.mqtt.readahead import ReadAhead
 from ingest.mqtt.settings import NOT_AUTHORISED, BrokerSettings, LinkCounts, Outgoing, Received
 from poise.errors import BrokerError, BrokerRefusedError, ConfigurationError
 
@@ -31,23 +30,6 @@ _FIRST_WAIT_S: Final = 0.25
 _LONGEST_WAIT_S: Final = 30.0
 _SOON_S: Final = 2.0
 _MOST_TOLD: Final = 100
-_PACKETS_AT_ONCE: Final = 64
-
-
-class _Client(paho.Client):
-    """Reads ahead, and takes all that was read before it looks at the socket again."""
-
-    def _create_socket(self) -> ReadAhead:
-        self._ahead = ReadAhead(super()._create_socket())  # type: ignore[arg-type]
-        return self._ahead
-
-    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """See paho."""
-        for _ in range(_PACKETS_AT_ONCE):
-            code = super().loop_read(max_packets)
-            if code != MQTTErrorCode.MQTT_ERR_SUCCESS or not self._ahead.pending():
-                break
-        return code
 
 
 class Link:
@@ -234,7 +216,7 @@ class Link:
     def _new_client(self) -> paho.Client:
         """Decide in one place which MQTT is spoken to which broker."""
         settings, embedded = self.settings, self.settings.embedded
-        client = _Client(
+        client = paho.Client(
             CallbackAPIVersion.VERSION2,
             self.client_id,
             clean_session=not self._persistent if embedded else None,
@@ -296,17 +278,20 @@ class Link:
         def on_publish(_c: object, _u: object, mid: int, reason: ReasonCode, _p: object) -> None:
             self._loop.call_soon_threadsafe(self._acknowledged, mid, reason)
 
-        def on_message(here: paho.Client, _u: object, m: paho.MQTTMessage) -> None:
+        def on_message(_c: object, _u: object, m: paho.MQTTMessage) -> None:
             # A topic that is not UTF-8 must not end paho's thread.
             topic = m._topic.decode(errors="replace")  # noqa: SLF001
-            self.counts.received += 1
-            if not self._inbox.put(Received(topic, bytes(m.payload), m.qos, m.retain, m.mid, connection)):
-                self.counts.overflowed += 1
-                # Or the broker would keep its place, and hold others back for it.
-                here.ack(m.mid, m.qos)
+            received = Received(topic, bytes(m.payload), m.qos, m.retain, m.mid, connection)
+            self._loop.call_soon_threadsafe(self._take, received)
 
         client.on_connect, client.on_subscribe, client.on_disconnect = on_connect, on_subscribe, on_disconnect
         client.on_publish, client.on_message = on_publish, on_message
+
+    def _take(self, received: Received) -> None:
+        self.counts.received += 1
+        if not self._inbox.put(received):
+            self.counts.overflowed += 1
+            self.acknowledge(received)  # or the broker would keep its place, and hold others back for it
 
     def _acknowledged(self, mid: int, reason: ReasonCode) -> None:
         topic, future = self._acks.pop(mid, ("", None))

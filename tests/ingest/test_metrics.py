@@ -38,7 +38,7 @@ def vitals(tmp_path: Path, worker: str) -> Vitals:
     garbage = samples(day(2))
     outcome = ingest._intake.take([type(g)(g.topic, b"?", 1, False, 1, 1) for g in garbage])
     ingest._tally.note(outcome, shelf.now_us)
-    ingest._inbox._refused["home/anna"] += 1
+    ingest._inbox.refused["home/anna"] += 1
     told = ingest.vitals(worker)
     assert overview(shelf.path).dead == {"malformed": 2}
     shelf.database.close()
