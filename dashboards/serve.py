@@ -14,7 +14,7 @@ from poise.errors import ConfigurationError
 
 _GRACE_S: Final = 1
 _HURRY_S: Final = 3.5
-"""More than the second that connections get and the two that NiceGUI gives its pages' tasks after that: cut off
+"""More than the second that connections get and the two that NiceGUI then gives its pages' tasks: cut off
 within those, it tells a traceback."""
 
 
