@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from ingest_helpers import Shelf  # noqa: E402
 from live import ingest  # noqa: E402
+from seconds_table import asked  # noqa: E402
 from servers import Mosquitto, Server, running_influx, running_mosquitto  # noqa: E402
 from ward import GROUPS, SpoolWard, family  # noqa: E402
 
@@ -82,7 +83,7 @@ def settle(ward: SpoolWard, data: Path, *, results: bool) -> tuple[int, int, int
                 sequences = [row[0] for row in rows]
                 lost += len(set(range(len(payloads))) - set(sequences))
                 twice += len(sequences) - len(set(sequences))
-                there = {k: c.execute(sql, (name,)).fetchall() for k, sql in CONCLUDED.items()}
+                there = {k: asked(c, sql, (name,), name) for k, sql in CONCLUDED.items()}
             wanted = {k: alone.rows(sql, f"home/{mine[0].patient}") for k, sql in CONCLUDED.items()}
             differ += results and there != wanted
         alone.database.close()

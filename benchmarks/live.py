@@ -143,7 +143,7 @@ def run(given: argparse.Namespace) -> None:
 def show_stored(data: Path) -> None:
     """Say what is on disk, so that nobody measures an ingest that concluded nothing."""
     files = list(data.glob("*.db"))
-    for table in ("messages", "seconds", "episodes", "outbox") if files else ():
+    for table in ("messages", "fresh", "episodes", "outbox") if files else ():
         total = 0
         for file in files:
             with reading(file) as c:

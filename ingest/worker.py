@@ -157,8 +157,8 @@ class Ingest:
         return self._take_all(thread), self._tick(thread), self._settle(thread)
 
     async def _settle(self, thread: ThreadPoolExecutor) -> None:
-        """Put old seconds into pieces by and by, a few streams at a time."""
-        after = 0
+        """Put old seconds into pieces by and by, a few wearers at a time."""
+        after = ""
         while True:
             await asyncio.sleep(_SETTLE_S if after else _SETTLE_PAUSE_S)
             after = await self._insist(thread, partial(self._intake.settle, after))

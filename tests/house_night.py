@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from house_helpers import Programs, until
+from seconds_table import asked
 from servers import Mosquitto, free_port
 
 from device.radio.room import RoomControl
@@ -38,7 +39,7 @@ class Night:
 
     def rows(self, sql: str) -> list[tuple]:
         with sqlite3.connect(self.path) as c:
-            return c.execute(sql).fetchall()
+            return asked(c, sql)
 
     @property
     def reader(self) -> StoreReader:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from house_helpers import Programs, until
+from seconds_table import asked
 from servers import free_port
 
 from device.wearer.truth import Truth
@@ -42,7 +43,7 @@ class Shop:
 
 def rows(path: Path, sql: str, *values: object) -> list[tuple]:
     with sqlite3.connect(path) as c:
-        return c.execute(sql, values).fetchall()
+        return asked(c, sql, values)
 
 
 def results(path: Path, patient: str = "P-SIM") -> Results:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from seconds_table import asked
 
 from analytics.pipeline import Pipeline
 from ingest.database.journal import Journal
@@ -90,7 +91,7 @@ class Shelf:
 
     def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
         with self.database.transaction() as c:
-            return c.execute(sql, values).fetchall()
+            return asked(c, sql, values)
 
 
 async def eventually(holds: Callable[[], object], within_s: float = 20.0) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 7
+VERSION: Final = 8
 
 _ARCHIVE: Final = """
 CREATE TABLE archive (
@@ -28,6 +28,16 @@ CREATE TABLE archived (
     last INTEGER NOT NULL,
     PRIMARY KEY (wearer, session, first)
 ) STRICT, WITHOUT ROWID
+"""
+
+_FRESH: Final = """
+CREATE TABLE fresh (
+    id INTEGER PRIMARY KEY,
+    wearer TEXT NOT NULL,
+    window_s INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX fresh_by_time ON fresh (wearer, window_s)
 """
 
 MIGRATIONS: Final = {
@@ -75,6 +85,12 @@ CREATE TABLE pieces (
 ) STRICT
 """,
     6: _ARCHIVE,
+    7: f"""{_FRESH};
+INSERT INTO fresh (wearer, window_s, body)
+    SELECT wearer, t_s - t_s % 600, second_record(stream, judgement, t_s, mean, low, high, coverage)
+    FROM seconds JOIN streams ON streams.id = stream;
+DROP TABLE seconds
+""",  # noqa: S608 - no words of others
 }
 """What makes the tables of a version those of the next one."""
 
@@ -200,16 +216,7 @@ CREATE TABLE judgements (
     UNIQUE (run_us, calibration)
 ) STRICT;
 
-CREATE TABLE seconds (
-    stream INTEGER NOT NULL REFERENCES streams (id),
-    t_s INTEGER NOT NULL,
-    mean REAL NOT NULL,
-    low REAL NOT NULL,
-    high REAL NOT NULL,
-    coverage REAL NOT NULL,
-    judgement INTEGER NOT NULL REFERENCES judgements (id),
-    PRIMARY KEY (stream, t_s)
-) STRICT, WITHOUT ROWID;
+{_FRESH.strip()};
 
 CREATE TABLE pieces (
     stream INTEGER NOT NULL REFERENCES streams (id),

@@ -40,7 +40,7 @@ log = logging.getLogger("poise.ingest")
 _TELL_EVERY_US: Final = 60_000_000
 """Between two lines in the log about the same wearer and reason: a flood must not fill the log too."""
 LATE_IDLE_US: Final = 30_000_000
-_SETTLED_AT_ONCE: Final = 100
+_SETTLED_AT_ONCE: Final = 10
 _TAKEN: Final = (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION)
 N = TypeVar("N", Presence, SensorStatus)
 
@@ -117,8 +117,8 @@ class Intake:
             for stream in self._streams.values():
                 stream.keep(c)
 
-    def settle(self, after: int) -> int:
-        """Put old seconds of some streams into pieces; return where to go on, 0 when all have been seen.
+    def settle(self, after: str) -> str:
+        """Put old seconds of some wearers into pieces; return where to go on, "" when all have been seen.
 
         Raises:
             StoreUnavailableError: if the disk refuses now; nothing is lost.

@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 
 from analytics.exposure.counts import QuarterExposure
-from ingest.database import chunks
+from ingest.database import chunks, fresh
+from ingest.database.rows import NOTHING
 from ingest.database.sqlite import Connection, reading
 from ingest.reading import Day, Series
 from ingest.results.coarse import coarser, step_for, whole_steps
@@ -135,7 +136,7 @@ class SqliteResults:
 
 def _series(c: Connection, name: str, stream: str, from_s: int, to_s: int) -> Series:
     known = c.execute("SELECT id FROM streams WHERE wearer = ? AND name = ?", (name, stream)).fetchone()
-    rows = chunks.read(c, known[0], from_s, to_s) if known else chunks.NOTHING
+    rows = chunks.read(c, known[0], from_s, to_s) if known else NOTHING
     return Series(rows.t_s, *rows.values)
 
 
@@ -143,12 +144,7 @@ def _write_seconds(connection: Connection, wearer: str, seconds: Sequence[Second
     for block in seconds.blocks if isinstance(seconds, SecondTable) else map(_block, seconds):
         streams = _streams(connection, wearer, block.streams)
         judgement = _judgement(connection, block.run_us, block.calibration)
-        columns = (block.t_s, block.mean, block.low, block.high, block.coverage)
-        connection.executemany(
-            "INSERT OR REPLACE INTO seconds (stream, t_s, mean, low, high, coverage, judgement) "  # noqa: S608
-            f"VALUES (?, ?, ?, ?, ?, ?, {judgement})",
-            zip(streams[block.of].tolist(), *(column.tolist() for column in columns), strict=True),
-        )
+        fresh.put(connection, wearer, fresh.records_of(block, streams, judgement))
 
 
 def _block(second: Second) -> SecondBlock:

@@ -1,6 +1,7 @@
 """Each part as a program of its own: broker, ingest, pages, gateway, radio room."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -49,6 +50,7 @@ async def ingest(settings: Settings, workers: int | None, part: str) -> int:
 
 
 async def _work(settings: Settings, shard: Shard, tell: Callable[[Vitals], None]) -> int:
+    _spare_the_collector()
     broker = settings.broker.settings(accounts.worker_name(*shard))
     async with (
         parts.ingesting(settings, broker, shard) as (worker, _),
@@ -60,6 +62,12 @@ async def _work(settings: Settings, shard: Shard, tell: Callable[[Vitals], None]
             out.print(f"Ingest stores into {shard.file(settings.data)}, broker {broker.place}.")
         await asyncio.sleep(FOREVER)
     return OK
+
+
+def _spare_the_collector() -> None:
+    """Look for garbage cycles seldom: what analyses hold is large, lives for days and has no cycles."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def pages(settings: Settings, port: int) -> int:

@@ -10,16 +10,21 @@ from hypothesis.extra.numpy import arrays
 from ingest_helpers import START_US, WEARER, Shelf
 
 from ingest.database import chunks
-from ingest.database.chunks import LENGTH_S, SETTLED_S, Rows
+from ingest.database.chunks import SETTLED_S
+from ingest.database.fresh import LENGTH_S, RECORD
+from ingest.database.rows import Rows
 from poise.results import Results
 from poise.samples import Floats
 from poise.seconds import SecondBlock, SecondTable
+from poise.topics import Wearer
 
 START_S = START_US // 1_000_000 // LENGTH_S * LENGTH_S
 FLOATS = st.floats(allow_nan=False, width=64)
 
 
-def write(shelf: Shelf, t_s: np.ndarray, mean: Floats, run_us: int = START_US) -> None:
+def write(
+    shelf: Shelf, t_s: np.ndarray, mean: Floats, run_us: int = START_US, *, who: Wearer = WEARER
+) -> None:
     names = ("c7", "head")
     both = np.repeat(t_s, 2)
     block = SecondBlock(
@@ -27,17 +32,18 @@ def write(shelf: Shelf, t_s: np.ndarray, mean: Floats, run_us: int = START_US) -
         np.repeat(mean, 2) + 0.1, np.full(len(both), 0.9), run_us, "k1",
     )  # fmt: skip
     with shelf.database.transaction() as c:
-        shelf.results.write(c, WEARER, "worn", Results(seconds=SecondTable([block])))
+        shelf.results.write(c, who, "worn", Results(seconds=SecondTable([block])))
 
 
 def settle(shelf: Shelf, now_s: int) -> None:
-    shelf.now_us, after = now_s * 1_000_000, 0
+    shelf.now_us, after = now_s * 1_000_000, ""
     while after := shelf.intake.settle(after):
         pass
 
 
 def counts(shelf: Shelf) -> tuple[object, object]:
-    return tuple(shelf.rows(f"SELECT count(*) FROM {table}")[0][0] for table in ("seconds", "pieces"))  # noqa: S608
+    ((size,),) = shelf.rows("SELECT coalesce(sum(length(body)), 0) FROM fresh")
+    return int(size) // RECORD.itemsize, shelf.rows("SELECT count(*) FROM pieces")[0][0]  # type: ignore[call-overload]
 
 
 @settings(deadline=None)
@@ -103,11 +109,12 @@ def test_the_days_of_a_stream_are_found_in_rows_and_pieces(tmp_path: Path) -> No
         assert list(chunks.times(c, 1, 86_400)) == [day_s + k * 86_400 for k in (0, 1, 5)]
 
 
-def test_streams_are_settled_a_few_at_a_time(tmp_path: Path) -> None:
+def test_wearers_are_settled_a_few_at_a_time(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "poise.db")
-    write(shelf, START_S + np.arange(10), np.zeros(10))
+    for who in (WEARER, Wearer("berta")):
+        write(shelf, START_S + np.arange(10), np.zeros(10), who=who)
     with shelf.database.transaction() as c:
-        assert chunks.settle_some(c, 0, 1, START_S + 9000) == 1
-        assert chunks.settle_some(c, 1, 1, START_S + 9000) == 2
-        assert chunks.settle_some(c, 2, 1, START_S + 9000) == 0
-    assert counts(shelf) == (0, 2)
+        assert chunks.settle_some(c, "", 1, START_S + 9000) == "home/anna"
+        assert chunks.settle_some(c, "home/anna", 1, START_S + 9000) == "home/berta"
+        assert chunks.settle_some(c, "home/berta", 1, START_S + 9000) == ""
+    assert counts(shelf) == (0, 4)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ingest_helpers import SENSORS, START_US, WEARER, Shelf, calibration, day, eventually
+from seconds_table import asked
 from servers import Mosquitto
 
 from device.spooling.spool import DiskSpool
@@ -268,10 +269,11 @@ def concluded(path: Path) -> tuple[list[Any], list[Any], list[Any]]:
     with reading(path) as c:
         return (
             c.execute("SELECT episode FROM episodes ORDER BY id").fetchall(),
-            c.execute(
+            asked(
+                c,
                 "SELECT name, t_s, mean, low, high, coverage FROM seconds "
-                "JOIN streams ON id = stream ORDER BY 1, 2"
-            ).fetchall(),
+                "JOIN streams ON id = stream ORDER BY 1, 2",
+            ),
             c.execute("SELECT * FROM exposures ORDER BY 2, 3, 4").fetchall(),
         )
 
