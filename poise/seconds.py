@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
+import numpy as np
+
 from poise.results import Second
 from poise.samples import Floats, Int64s
 
@@ -76,3 +78,19 @@ def together(parts: Sequence[Sequence[Second]]) -> Sequence[Second]:
     if len(tables) == len(filled):
         return SecondTable([block for table in tables for block in table.blocks])
     return tuple(second for part in filled for second in part)
+
+
+def blocks_of(seconds: Sequence[Second]) -> Iterator[SecondBlock]:
+    """Yield seconds as blocks; those that come one by one as blocks of one."""
+    if isinstance(seconds, SecondTable):
+        yield from seconds.blocks
+    else:
+        yield from map(_alone, seconds)
+
+
+def _alone(second: Second) -> SecondBlock:
+    """Return a single second as a block."""
+    s = second
+    mean, low, high, coverage = (np.array([value]) for value in (s.mean, s.low, s.high, s.coverage))
+    at, of = np.array([s.t_s]), np.zeros(1, np.int64)
+    return SecondBlock(at, (s.stream,), of, mean, low, high, coverage, s.run_us, s.calibration)

@@ -20,7 +20,7 @@ from ingest.results.localdays import days_of, local_days
 from ingest.results.quarters import pack, quarters_in, unpack
 from poise.results import Episode, Results, Second
 from poise.samples import Int64s
-from poise.seconds import SecondBlock, SecondTable
+from poise.seconds import SecondTable, blocks_of
 from poise.topics import Wearer
 
 EPISODE: Final = msgspec.json.Decoder(Episode)
@@ -141,18 +141,10 @@ def _series(c: Connection, name: str, stream: str, from_s: int, to_s: int) -> Se
 
 
 def _write_seconds(connection: Connection, wearer: str, seconds: Sequence[Second]) -> None:
-    for block in seconds.blocks if isinstance(seconds, SecondTable) else map(_block, seconds):
+    for block in blocks_of(seconds):
         streams = _streams(connection, wearer, block.streams)
         judgement = _judgement(connection, block.run_us, block.calibration)
         fresh.put(connection, wearer, fresh.records_of(block, streams, judgement))
-
-
-def _block(second: Second) -> SecondBlock:
-    """Return a single second as a block."""
-    s = second
-    mean, low, high, coverage = (np.array([value]) for value in (s.mean, s.low, s.high, s.coverage))
-    at, of = np.array([s.t_s]), np.zeros(1, np.int64)
-    return SecondBlock(at, (s.stream,), of, mean, low, high, coverage, s.run_us, s.calibration)
 
 
 def _streams(c: Connection, wearer: str, names: Sequence[str]) -> Int64s:

@@ -14,9 +14,11 @@ from analytics.exposure.counts import QuarterExposure
 from ingest.reading import Series
 from ingest.results.influxdb.layout import CONCLUSIONS, TABLES, Table
 from ingest.results.quarters import quarters_in, to_text
-from poise.results import QUARTER_S, Episode, Exposure, Results, Second
+from poise.results import QUARTER_S, Episode, Exposure, Results
+from poise.seconds import SecondBlock, blocks_of
 from poise.topics import Wearer
 
+_TABLES: Final = {table.measurement.encode(): table for table in TABLES.values()}
 _QUARTER_US: Final = QUARTER_S * 1_000_000
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _NEVER: Final = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -25,7 +27,7 @@ _NEVER: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 def lines(wearer: Wearer, origin: str, results: Results) -> list[bytes]:
     """Return a line for each second, episode, exposure and quarter in full; times in µs."""
     tags = f"site={tag(wearer.site)},patient={tag(wearer.patient)}"
-    rows = [_second(tags, origin, second) for second in results.seconds]
+    rows = [row for block in blocks_of(results.seconds) for row in _seconds(tags, origin, block)]
     rows += [_episode(tags, origin, episode) for episode in results.episodes]
     rows += [_exposure(tags, origin, exposure) for exposure in results.exposures]
     rows += [_counts(tags, origin, quarter) for quarter in quarters_in(results)]
@@ -47,8 +49,7 @@ def joined_seconds(wearer: Wearer, stream: str, series: Series) -> list[bytes]:
 
 def table_of(line: bytes) -> Table:
     """Return where a line belongs."""
-    measurement = line.partition(b",")[0].decode(errors="replace")
-    return next((table for table in TABLES.values() if table.measurement == measurement), CONCLUSIONS)
+    return _TABLES.get(line.partition(b",")[0], CONCLUSIONS)
 
 
 def kept_name(text: str) -> str:
@@ -80,12 +81,14 @@ def exposure_time_us(quarter_s: int, run_us: int) -> int:
     return quarter_s * 1_000_000 + run_us % _QUARTER_US
 
 
-def _second(tags: str, origin: str, s: Second) -> str:
-    return (
-        f"posture_second,{tags},stream={tag(s.stream)} mean={s.mean!r},low={s.low!r},high={s.high!r},"
-        f"coverage={s.coverage!r},run_us={s.run_us}i,calibration={_quoted(s.calibration)},"
-        f"origin={_quoted(origin)} {s.t_s * 1_000_000}"
-    )
+def _seconds(tags: str, origin: str, block: SecondBlock) -> list[str]:
+    heads = [f"posture_second,{tags},stream={tag(stream)} mean=" for stream in block.streams]
+    same = f",run_us={block.run_us}i,calibration={_quoted(block.calibration)},origin={_quoted(origin)} "
+    columns = (block.t_s, block.of, block.mean, block.low, block.high, block.coverage)
+    return [
+        f"{heads[j]}{mean!r},low={low!r},high={high!r},coverage={coverage!r}{same}{t_s}000000"
+        for t_s, j, mean, low, high, coverage in zip(*(c.tolist() for c in columns), strict=True)
+    ]
 
 
 def _episode(tags: str, origin: str, e: Episode) -> str:
