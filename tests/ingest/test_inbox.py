@@ -1,7 +1,6 @@
 """What waits for ingest: shares by sender, turns, and what is refused."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +11,7 @@ from ingest_helpers import Shelf, eventually, message, received, samples
 from servers import Mosquitto
 
 from ingest.bridge import Pace
+from ingest.judging.outcome import Outcome
 from ingest.mqtt.inbox import WEARER_SHARE, Inbox, Share, wearer_in
 from ingest.mqtt.link import Link
 from ingest.mqtt.settings import BrokerSettings, Outgoing, Received
@@ -19,7 +19,6 @@ from ingest.worker import Ingest
 from poise import notices
 from poise.notices import Stored
 from poise.topics import Leaf, Wearer, everyone
-from poise.wire import decode_samples
 
 LOUD, QUIET = Wearer("loud"), Wearer("quiet")
 SMALL = Share(
@@ -113,27 +112,38 @@ def test_a_gateway_that_keeps_to_its_window_is_never_refused() -> None:
     assert Pace().unstored + Pace().unacked < WEARER_SHARE.waiting
 
 
-async def send_until_stored(link: Link, payloads: list[bytes], through: Callable[[], int]) -> None:
-    """Send as a gateway does: again, for as long as `stored` does not name it."""
-    upto = max(decode_samples(payload).sequence for payload in payloads)
-    for _ in range(5):
-        for payload in payloads:
-            link.send(Outgoing(LOUD.topic(Leaf.SAMPLES), payload))
-        with contextlib.suppress(AssertionError):
-            return await eventually(lambda: through() >= upto, 5)
-    raise AssertionError(f"{upto} is never stored")
+def slowed(take: Callable[[list[Received]], Outcome], by_s: float) -> Callable[[list[Received]], Outcome]:
+    """A disk on which each commit takes longer."""
+
+    def later(messages: list[Received]) -> Outcome:
+        time.sleep(by_s)
+        return take(messages)
+
+    return later
+
+
+def named(stored: Stored) -> set[int]:
+    """The numbers that a notice says are on the disk."""
+    holes = {number for first, last in stored.holes for number in range(first, last + 1)}
+    return set(range(stored.highest + 1)) - holes
 
 
 @pytest.mark.mosquitto
+@pytest.mark.parametrize("commit_s", [0.0, 0.2])
 async def test_a_flood_of_one_wearer_neither_holds_others_up_nor_is_kept_from_its_end(
-    mosquitto: Mosquitto, tmp_path: Path
+    mosquitto: Mosquitto, tmp_path: Path, commit_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The loud one sends without a window; what was refused of it is stored when it is sent again."""
+    """The loud one sends without a window; what was refused of it is stored when it is sent again, once.
+
+    Not before all that is stored has been named: a copy of what is stored is named while it still waits, and
+    the window behind it would be more than may wait.
+    """
     shelf = Shelf(tmp_path / "poise.db")
-    share = replace(WEARER_SHARE, waiting=30, at_once=5)
+    share, window = replace(WEARER_SHARE, waiting=30, at_once=5), 20
     ingest = Ingest(mosquitto.settings, shelf.database, shelf.results, clock=now_us, share=share)
+    monkeypatch.setattr(ingest._intake, "take", slowed(ingest._intake.take, commit_s))
     running = asyncio.create_task(ingest.run())
-    flood = [m.payload for m in samples([message(i, sequence=i) for i in range(400)], LOUD)]
+    flood = [m.payload for m in samples([message(i, sequence=i) for i in range(150)], LOUD)]
     said: dict[str, Stored] = {}
     async with Link(
         BrokerSettings(port=mosquitto.port), "both", subscriptions={everyone(Leaf.STORED): 1}
@@ -154,9 +164,15 @@ async def test_a_flood_of_one_wearer_neither_holds_others_up_nor_is_kept_from_it
         await eventually(lambda: "home/quiet" in said)
         await eventually(lambda: ingest.waiting == 0)
         refused = ingest.refused["home/loud"]
-        assert 0 < refused < 400
-        for start in range(0, 400, 20):
-            await send_until_stored(link, flood[start : start + 20], lambda: said["home/loud"].through)
+        assert 0 < refused < 150
+        count = "SELECT count(*) FROM messages WHERE wearer = 'home/loud'"
+        await eventually(lambda: [(len(named(said["home/loud"])),)] == shelf.rows(count))
+        lacking = sorted(set(range(150)) - named(said["home/loud"]))
+        for sent, number in enumerate(lacking):
+            link.send(Outgoing(LOUD.topic(Leaf.SAMPLES), flood[number]))
+            before = set(lacking[: max(0, sent - window + 1)])
+            await eventually(lambda before=before: before <= named(said["home/loud"]))
+        await eventually(lambda: said["home/loud"].through == 149)
         assert ingest.refused == {"home/loud": refused}
         hearing.cancel()
     running.cancel()
