@@ -12,11 +12,11 @@ from ingest.database.trusted import doubts_in
 from ingest.judging.analyses import Analyses
 from ingest.judging.confirm import Confirmation
 from ingest.judging.guards import (
-    AT_WORK_US,
     CLOCK_OFF,
     REFUSED,
     SECOND_GATEWAY,
-    TWO_GATEWAYS,
+    TwoGateways,
+    is_at_work,
     is_beside,
     is_clock_off,
     last_of,
@@ -74,7 +74,7 @@ class Intake:
         self._confirmations: dict[Session, Confirmation] = {}
         self._late_us: dict[Wearer, int] = {}
         self._told_us: dict[tuple[str, str], int] = {}
-        self._beside_us: dict[Wearer, int] = {}
+        self._two = TwoGateways()
 
     def take(self, messages: Sequence[Received]) -> Outcome:
         """Bring all of them to disk in one transaction, or none.
@@ -251,14 +251,17 @@ class Intake:
         if is_clock_off(message, now_us):
             self._journal.count(c, key(wearer), CLOCK_OFF)
         live, behind = self._stream(c, wearer, late=False), self._stream(c, wearer, late=True)
-        if not message.kept and is_beside(c, self._journal, wearer, message, live.session, now_us):
+        journal, is_behind = self._journal, live.is_behind(message, now_us)
+        fills = is_behind and not live.is_set_back(message)
+        if not message.kept and is_beside(c, journal, wearer, message, live.session, now_us, fills=fills):
             self._put(c, wearer, message, payload, Lane.BESIDE, outcome)
-            self._journal.count(c, key(wearer), SECOND_GATEWAY)
-            self._beside_us[wearer] = now_us
+            journal.count(c, key(wearer), SECOND_GATEWAY)
+            if message.session != live.session and is_at_work(c, journal, wearer, live.session, now_us):
+                self._two.hear(wearer, now_us)
             return
         # What is behind stays so up to its last message, or the end of its run would be cut off; and what a
         # sensor had kept is no news, even where nothing newer has come yet.
-        late = message.kept or live.is_behind(message, now_us)
+        late = message.kept or is_behind
         late = late or behind.goes_on_with(message, live.analysed_us)
         stream = behind if late else live
         row = self._put(c, wearer, message, payload, Lane(late), outcome)
@@ -291,9 +294,7 @@ class Intake:
         return self._journal.put_message(c, wearer, message, payload, received_us=self._clock(), lane=lane)
 
     def _advice(self, stream: Stream) -> list[str]:
-        heard_us = self._beside_us.get(stream.wearer)
-        two = heard_us is not None and self._clock() - heard_us < AT_WORK_US
-        return [TWO_GATEWAYS, *stream.advice.sentences] if two else stream.advice.sentences
+        return [*self._two.advice(stream.wearer, self._clock()), *stream.advice.sentences]
 
     def _conclude(
         self, c: Connection, stream: Stream, parts: Sequence[tuple[str, Results]], outcome: Outcome
