@@ -224,7 +224,7 @@ class Intake:
             log.warning("a message was put aside (%s)", exc.reason, extra={"wearer": told[0]})
             log.debug("%s", exc)  # it may name the wearer; the dead letter keeps it
         self._journal.put_dead_letter(
-            c, message.topic, message.payload, exc.reason, str(exc)[:500], self._clock()
+            c, message.topic, message.payload, exc.reason, str(exc)[:500], self._clock(), name=told[0]
         )
 
     def _samples(

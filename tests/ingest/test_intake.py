@@ -159,6 +159,7 @@ CHANGED = (
     "quarters",
     "archive",
     "archived",
+    "dead_letters",
 )
 
 
@@ -181,6 +182,8 @@ def test_a_database_of_the_first_version_is_brought_up_and_its_open_run_goes_on(
         c.execute("DROP TABLE outbox_size")
         c.execute("DROP TABLE stale_hours")
         c.execute("DROP TABLE quarters")
+        c.execute("DROP INDEX dead_letters_by_wearer")
+        c.execute("ALTER TABLE dead_letters DROP COLUMN wearer")
         c.execute("PRAGMA user_version = 1")
     shelf.database.close()
     again = Shelf(shelf.path)
