@@ -17,7 +17,7 @@ from ingest.database.sqlite import Database
 from ingest.judging.analyses import Analyses
 from ingest.judging.intake import Intake
 from ingest.judging.outcome import IntakeCounts, Outcome, Session
-from ingest.mqtt.inbox import WEARER_SHARE, Inbox, Share, wearer_in
+from ingest.mqtt.inbox import WEARER_SHARE, Inbox, Share, is_samples, wearer_in
 from ingest.mqtt.link import Link
 from ingest.mqtt.settings import BrokerSettings, Outgoing, Received
 from ingest.results.store import ResultStore
@@ -76,7 +76,7 @@ class Ingest:
         self._clock = clock
         self._owned = sorted(set(buckets))
         self._intake = Intake(database, self.journal, results, new_analysis, clock, self._owned)
-        self._inbox = Inbox(wearer_in, share)
+        self._inbox = Inbox(wearer_in, share, once=is_samples)
         self._link = Link(
             replace(settings, receive_maximum=_RECEIVE_MAXIMUM),
             self._client_id(),
@@ -96,7 +96,8 @@ class Ingest:
     @property
     def counts(self) -> IntakeCounts:
         """What came since the start."""
-        return self._intake.counts
+        counts = self._intake.counts
+        return replace(counts, duplicates=counts.duplicates + self._inbox.copies)
 
     @property
     def waiting(self) -> int:
@@ -117,7 +118,7 @@ class Ingest:
             since_us=self._since_us,
             connected=self.connected,
             trouble=self.trouble,
-            counts=replace(self.counts),
+            counts=self.counts,
             dead=dict(tally.dead),
             refused=most(self._inbox.refused),
             refused_in_all=self._inbox.refused.total(),

@@ -7,17 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ingest_helpers import Shelf, eventually, message, received, samples
+from ingest_helpers import Shelf, day, eventually, message, received, samples
 from servers import Mosquitto
 
-from ingest.bridge import Pace
+from device.spooling.spool import DiskSpool
+from ingest.bridge import Bridge, Pace
 from ingest.judging.outcome import Outcome
-from ingest.mqtt.inbox import WEARER_SHARE, Inbox, Share, wearer_in
+from ingest.mqtt.inbox import WEARER_SHARE, Inbox, Share, is_samples, wearer_in
 from ingest.mqtt.link import Link
 from ingest.mqtt.settings import BrokerSettings, Outgoing, Received
 from ingest.worker import Ingest
 from poise import notices
-from poise.notices import Stored
+from poise.notices import Presence, Stored
 from poise.topics import Leaf, Wearer, everyone
 
 LOUD, QUIET = Wearer("loud"), Wearer("quiet")
@@ -59,6 +60,27 @@ def test_what_is_more_than_may_wait_is_refused_and_counted_by_sender() -> None:
     assert inbox.refused == {"home/loud": 3, "home/quiet": 1}
     inbox.take(100)
     assert inbox.put(of(QUIET, 1, 101))
+
+
+def test_a_copy_of_what_waits_needs_no_second_place() -> None:
+    inbox = Inbox(wearer_in, SMALL, lambda: 0.0, once=is_samples)
+    first = of(LOUD, 0)
+    assert not inbox.is_copy(first)
+    assert inbox.put(first)
+    assert inbox.is_copy(replace(first, mid=5))
+    assert not inbox.is_copy(replace(first, payload=b"other"))
+    assert not inbox.is_copy(replace(first, topic=QUIET.topic(Leaf.SAMPLES)))
+    assert (inbox.copies, len(inbox), numbers(inbox)) == (1, 1, [("loud", 0)])
+    assert not inbox.is_copy(first), "it is on its way to the disk, and the disk knows it again"
+
+
+def test_the_same_status_again_is_news() -> None:
+    inbox = Inbox(wearer_in, SMALL, lambda: 0.0, once=is_samples)
+    online, lost = (received(LOUD.topic(Leaf.PRESENCE), state) for state in (b"online", b"lost"))
+    for one in (online, lost, online):
+        assert not inbox.is_copy(one)
+        assert inbox.put(one)
+    assert [m.payload for m in inbox.take(10)] == [b"online", b"lost", b"online"]
 
 
 def test_beyond_its_burst_a_sender_is_taken_at_its_rate() -> None:
@@ -126,6 +148,34 @@ def named(stored: Stored) -> set[int]:
     """The numbers that a notice says are on the disk."""
     holes = {number for first, last in stored.holes for number in range(first, last + 1)}
     return set(range(stored.highest + 1)) - holes
+
+
+@pytest.mark.mosquitto
+async def test_a_gateway_that_reconnects_while_its_messages_wait_is_not_refused(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """It sends all that is unconfirmed again, up to its whole window, on top of what waits here."""
+    shelf, spool = Shelf(tmp_path / "poise.db"), DiskSpool(tmp_path / "spool.db")
+    for one in day(160):
+        spool.put(one)
+    pace = Pace(unstored=60, ask_s=0.3, hole_s=0.3)
+    share = replace(WEARER_SHARE, waiting=85, at_once=5, per_s=20.0, burst=20)
+    ingest = Ingest(mosquitto.settings, shelf.database, shelf.results, clock=now_us, share=share)
+    online = Presence(state="online", gateway="desk", session="g1", since_us=now_us(), origin="simulated")
+    running = asyncio.create_task(ingest.run())
+    await ingest.until_connected()
+    for enough in (lambda: ingest.waiting >= 50,) * 3 + (lambda: spool.depth() == 0,):
+        sending = asyncio.create_task(Bridge(mosquitto.settings, LOUD, spool, online, pace).run())
+        await eventually(enough, 40)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    assert ingest.refused == {}
+    assert ingest.counts.duplicates > 0
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert shelf.rows("SELECT count(*) FROM messages") == [(160,)]
+    shelf.database.close()
+    spool.close()
 
 
 @pytest.mark.mosquitto
