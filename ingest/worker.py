@@ -1,6 +1,7 @@
 """Broker → analytics → store, and back what is on disk: the one process that owns its wearers' data."""
 
 import asyncio
+import itertools
 import logging
 import zlib
 from collections import Counter
@@ -16,7 +17,7 @@ from ingest.database.sqlite import Database
 from ingest.judging.analyses import Analyses
 from ingest.judging.intake import Intake
 from ingest.judging.outcome import IntakeCounts, Outcome, Session
-from ingest.mqtt.inbox import WEARER_SHARE, Inbox, Share, wearer_in
+from ingest.mqtt.inbox import WEARER_SHARE, Inbox, Share, is_samples, wearer_in
 from ingest.mqtt.link import Link
 from ingest.mqtt.settings import BrokerSettings, Outgoing, Received
 from ingest.results.store import ResultStore
@@ -30,6 +31,7 @@ _MOST_PER_COMMIT: Final = 200
 _STORED_EVERY_US: Final = 1_000_000
 _STORED_SOON_US: Final = 100_000
 _TICK_S: Final = 0.1
+_LATE_TICKS: Final = 10
 _SETTLE_S: Final = 0.5
 _SETTLE_PAUSE_S: Final = 120.0
 _RECENT_US: Final = 86_400_000_000
@@ -74,7 +76,7 @@ class Ingest:
         self._clock = clock
         self._owned = sorted(set(buckets))
         self._intake = Intake(database, self.journal, results, new_analysis, clock, self._owned)
-        self._inbox = Inbox(wearer_in, share)
+        self._inbox = Inbox(wearer_in, share, once=is_samples)
         self._link = Link(
             replace(settings, receive_maximum=_RECEIVE_MAXIMUM),
             self._client_id(),
@@ -85,6 +87,7 @@ class Ingest:
         )
         self._tally, self._since_us = Tally(), clock()
         self._named: Counter[str] = Counter()
+        self._named_in_all = 0
         self._named_us = -_NAME_EVERY_US
         self._told_us: dict[Session, int] = {}
         self._to_tell: set[Session] = set()
@@ -93,7 +96,8 @@ class Ingest:
     @property
     def counts(self) -> IntakeCounts:
         """What came since the start."""
-        return self._intake.counts
+        counts = self._intake.counts
+        return replace(counts, duplicates=counts.duplicates + self._inbox.copies)
 
     @property
     def waiting(self) -> int:
@@ -114,7 +118,7 @@ class Ingest:
             since_us=self._since_us,
             connected=self.connected,
             trouble=self.trouble,
-            counts=replace(self.counts),
+            counts=self.counts,
             dead=dict(tally.dead),
             refused=most(self._inbox.refused),
             refused_in_all=self._inbox.refused.total(),
@@ -207,18 +211,21 @@ class Ingest:
 
     async def _tick(self, thread: ThreadPoolExecutor) -> None:
         """Tell what was held back, remind after a reconnect, end late runs that nothing follows."""
-        while True:
+        for tick in itertools.count(1):
             await asyncio.sleep(_TICK_S)
             if self._remind and self._link.connected:
                 self._remind = False
                 recent = await self._insist(thread, lambda: self._intake.recent_sessions(_RECENT_US))
                 self._to_tell |= set(recent)
             await self._tell_stored(thread)
-            self._tell_results(await self._insist(thread, self._intake.close_late_runs))
+            if tick % _LATE_TICKS == 0 and self._intake.late_runs:
+                self._tell_results(await self._insist(thread, self._intake.close_late_runs))
             await self._name_refused(thread)
 
     async def _name_refused(self, thread: ThreadPoolExecutor) -> None:
         """Say once a minute who sends more than may wait, in the log and on the disk."""
+        if self._link.counts.overflowed == self._named_in_all:
+            return
         now_us = self._clock()
         if abs(now_us - self._named_us) >= _NAME_EVERY_US and (more := self._newly_refused()):
             self._named_us = now_us
@@ -232,16 +239,21 @@ class Ingest:
 
     def _newly_refused(self) -> Counter[str]:
         more, self._named = self._inbox.refused - self._named, Counter(self._inbox.refused)
+        self._named_in_all = self._link.counts.overflowed
         return more
 
     async def _tell_stored(self, thread: ThreadPoolExecutor) -> None:
         """Confirm at most once a second while more is waiting, and soon after the last of a backlog."""
+        if not self._to_tell:
+            return
         now_us = self._clock()
         pause_us = _STORED_EVERY_US if self._link.waiting else _STORED_SOON_US
         due = {s for s in self._to_tell if not 0 <= now_us - self._told_us.get(s, -pause_us) < pause_us}
         self._to_tell -= due
-        for session in due:
-            stored = await self._insist(thread, partial(self._intake.confirmed, session))
+        if not due:
+            return
+        said = await self._insist(thread, partial(self._intake.all_confirmed, due))
+        for session, stored in said.items():
             topic = session[0].topic(Leaf.STORED)
             if not self._send(Outgoing(topic, notices.encode(stored), qos=1)):
                 self._to_tell.add(session)

@@ -21,6 +21,8 @@ from poise.samples import SampleMessage
 from poise.topics import Leaf, Wearer
 
 MOST_DEAD_LETTERS: Final = 1000
+MOST_DEAD_OF_ONE: Final = 100
+"""Of one wearer, so that who sends garbage pushes out nobody else's (project decision)."""
 _LONGEST_DEAD_LETTER: Final = 64 * 1024
 
 
@@ -214,14 +216,23 @@ class Journal:
         )
 
     def put_dead_letter(
-        self, c: Connection, topic: str, payload: bytes, reason: str, sentence: str, received_us: int
+        self,
+        c: Connection,
+        topic: str,
+        payload: bytes,
+        reason: str,
+        sentence: str,
+        received_us: int,
+        *,
+        name: str = "",
     ) -> None:
-        """Keep what could not be understood, the newest thousand of them."""
-        cursor = c.execute(
-            "INSERT INTO dead_letters (topic, payload, reason, sentence, received_us) VALUES (?, ?, ?, ?, ?)",
-            (_text(topic), payload[:_LONGEST_DEAD_LETTER], reason, _text(sentence), received_us),
+        """Keep what could not be understood: the newest of a wearer's `key`, of nobody (""), and of all."""
+        c.execute(
+            "INSERT INTO dead_letters (wearer, topic, payload, reason, sentence, received_us) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (name, _text(topic), payload[:_LONGEST_DEAD_LETTER], reason, _text(sentence), received_us),
         )
-        c.execute("DELETE FROM dead_letters WHERE id <= ?", (int(cursor.lastrowid or 0) - MOST_DEAD_LETTERS,))
+        _bound_dead_letters(c, name)
         self.count(c, "", f"dead letter: {reason}")
 
     def count(self, c: Connection, name: str, what: str, n: int = 1) -> None:
@@ -296,6 +307,21 @@ def _put_gaps(c: Connection, name: str, row: int, message: SampleMessage) -> Non
         "ON CONFLICT DO UPDATE SET missing = missing + excluded.missing, spread = spread + excluded.spread",
         [(name, message.session, g.sensor, g.segment, g.count, g.spread) for g in message.gaps],
     )
+
+
+def _bound_dead_letters(c: Connection, name: str) -> None:
+    """Forget the oldest; both counts are of the index alone, a few pages."""
+    c.execute(
+        "DELETE FROM dead_letters WHERE wearer = :name AND id <= "
+        "(SELECT id FROM dead_letters WHERE wearer = :name ORDER BY id DESC LIMIT 1 OFFSET :most)",
+        {"name": name, "most": MOST_DEAD_OF_ONE},
+    )
+    (count,) = c.execute("SELECT count(*) FROM dead_letters").fetchone()
+    if count > MOST_DEAD_LETTERS:
+        c.execute(
+            "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters ORDER BY id LIMIT ?)",
+            (count - MOST_DEAD_LETTERS,),
+        )
 
 
 def _count_samples(c: Connection, name: str, message: SampleMessage, column: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 8
+VERSION: Final = 9
 
 _ARCHIVE: Final = """
 CREATE TABLE archive (
@@ -85,7 +85,22 @@ CREATE TABLE pieces (
 ) STRICT
 """,
     6: _ARCHIVE,
-    7: f"""{_FRESH};
+    7: """
+ALTER TABLE dead_letters ADD COLUMN wearer TEXT NOT NULL DEFAULT '';
+WITH topics AS (
+    SELECT id, substr(topic, 9) AS rest FROM dead_letters WHERE topic GLOB 'poise/1/*/*/*/*'
+), sites AS (
+    SELECT id, substr(rest, 1, instr(rest, '/')) AS site, substr(rest, instr(rest, '/') + 1) AS rest
+    FROM topics
+), patients AS (
+    SELECT id, site, substr(rest, instr(rest, '/') + 1) AS rest FROM sites
+)
+UPDATE dead_letters SET wearer = coalesce((
+    SELECT site || substr(rest, 1, instr(rest, '/') - 1) FROM patients WHERE patients.id = dead_letters.id
+), '');
+CREATE INDEX dead_letters_by_wearer ON dead_letters (wearer, id)
+""",
+    8: f"""{_FRESH};
 INSERT INTO fresh (wearer, window_s, body)
     SELECT wearer, t_s - t_s % 600, second_record(stream, judgement, t_s, mean, low, high, coverage)
     FROM seconds JOIN streams ON streams.id = stream;
@@ -192,8 +207,10 @@ CREATE TABLE dead_letters (
     payload BLOB NOT NULL,
     reason TEXT NOT NULL,
     sentence TEXT NOT NULL,
-    received_us INTEGER NOT NULL
+    received_us INTEGER NOT NULL,
+    wearer TEXT NOT NULL DEFAULT ''
 ) STRICT;
+CREATE INDEX dead_letters_by_wearer ON dead_letters (wearer, id);
 
 CREATE TABLE counters (
     wearer TEXT NOT NULL,

@@ -31,6 +31,22 @@ _BEHIND_US: Final = 31 * 86_400_000_000
 """No spool lasts as long (project decision)."""
 
 
+class TwoGateways:
+    """The wearers for whom two gateways were at work lately."""
+
+    def __init__(self) -> None:
+        self._heard_us: dict[Wearer, int] = {}
+
+    def hear(self, wearer: Wearer, now_us: int) -> None:
+        """Note that it is so now."""
+        self._heard_us[wearer] = now_us
+
+    def advice(self, wearer: Wearer, now_us: int) -> list[str]:
+        """Return what the wearer should be told of it."""
+        heard_us = self._heard_us.get(wearer)
+        return [] if heard_us is None or now_us - heard_us >= AT_WORK_US else [TWO_GATEWAYS]
+
+
 def must_be_same(
     c: Connection, journal: Journal, wearer: Wearer, message: SampleMessage, payload: bytes
 ) -> None:
@@ -51,10 +67,25 @@ def must_be_same(
         )
 
 
+def is_at_work(c: Connection, journal: Journal, wearer: Wearer, session: str, now_us: int) -> bool:
+    """Return whether something of a gateway session came lately."""
+    return journal.heard_us(c, wearer, session) >= now_us - AT_WORK_US
+
+
 def is_beside(
-    c: Connection, journal: Journal, wearer: Wearer, message: SampleMessage, judged: str, now_us: int
+    c: Connection,
+    journal: Journal,
+    wearer: Wearer,
+    message: SampleMessage,
+    judged: str,
+    now_us: int,
+    *,
+    fills: bool = False,
 ) -> bool:
     """Return whether a message is a second gateway's, of a time of which another's samples are judged.
+
+    Of now it is so only while the other one is at work, or nobody would take over from one whose clock was
+    ahead. What is older is a backlog: judged beside the other's, its time would count twice.
 
     It depends on what is stored and on the time only, so that a restart changes nothing.
 
@@ -65,18 +96,20 @@ def is_beside(
         message: it.
         judged: the session whose samples are judged live, "" before the first.
         now_us: UTC µs.
+        fills: it lies behind what is judged, and not because its clock was set back.
     """
-    first_us = message.first_us
-    if message.session == judged or not judged or first_us is None or message.origin == "replayed":
+    first_us, last_us = message.first_us, last_of(message)
+    old = last_us < now_us - AT_WORK_US
+    mine = message.session == judged and not (old and fills)
+    if mine or not judged or first_us is None or message.origin == "replayed":
         return False
-    since_us = now_us - AT_WORK_US
-    if journal.heard_us(c, wearer, judged) >= since_us and journal.was_beside(c, wearer, message):
+    other = message.session != judged and is_at_work(c, journal, wearer, judged, now_us)
+    if other and journal.was_beside(c, wearer, message):
         return True
-    last_us = last_of(message)
     found = journal.judged_before(
         c, wearer, message.session, max(0, first_us - _LONGEST_US), last_us - _OVERLAP_US
     )
-    if found is None or journal.heard_us(c, wearer, found[0]) < since_us:
+    if found is None or not (old or is_at_work(c, journal, wearer, found[0], now_us)):
         return False
     return last_of(decode_samples(found[1])) > first_us + _OVERLAP_US
 

@@ -1,7 +1,7 @@
 """Waiting messages to disk: decode, analyse and store in one transaction. Synchronous; runs in one thread."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
@@ -12,11 +12,11 @@ from ingest.database.trusted import doubts_in
 from ingest.judging.analyses import Analyses
 from ingest.judging.confirm import Confirmation
 from ingest.judging.guards import (
-    AT_WORK_US,
     CLOCK_OFF,
     REFUSED,
     SECOND_GATEWAY,
-    TWO_GATEWAYS,
+    TwoGateways,
+    is_at_work,
     is_beside,
     is_clock_off,
     last_of,
@@ -72,9 +72,9 @@ class Intake:
         self._buckets = frozenset(buckets)
         self._streams: dict[tuple[Wearer, bool], Stream] = {}
         self._confirmations: dict[Session, Confirmation] = {}
-        self._fed_us: dict[tuple[Wearer, bool], int] = {}
+        self._late_us: dict[Wearer, int] = {}
         self._told_us: dict[tuple[str, str], int] = {}
-        self._beside_us: dict[Wearer, int] = {}
+        self._two = TwoGateways()
 
     def take(self, messages: Sequence[Received]) -> Outcome:
         """Bring all of them to disk in one transaction, or none.
@@ -96,16 +96,20 @@ class Intake:
             StoreUnavailableError: if the disk refuses now.
         """
         now_us, outcome = self._clock(), Outcome()
-        idle = [
-            stream
-            for k, stream in self._streams.items()
-            if stream.late and stream.run is not None and now_us - self._fed_us.get(k, 0) > LATE_IDLE_US
-        ]
+        idle = [wearer for wearer, fed_us in self._late_us.items() if abs(now_us - fed_us) > LATE_IDLE_US]
         if idle:
             with self._transaction() as c:
-                for stream in idle:
-                    self._conclude(c, stream, [(stream.origin, stream.close(c))], outcome)
+                for stream in [self._stream(c, wearer, late=True) for wearer in idle]:
+                    if stream.run is not None:
+                        self._conclude(c, stream, [(stream.origin, stream.close(c))], outcome)
+        for wearer in idle:
+            del self._late_us[wearer]
         return outcome
+
+    @property
+    def late_runs(self) -> bool:
+        """True while there may be runs that `close_late_runs` has to end; any thread may ask."""
+        return bool(self._late_us)
 
     def keep_all(self) -> None:
         """Keep the state of all open runs, before the end: who takes them over begins there.
@@ -142,10 +146,20 @@ class Intake:
         Raises:
             StoreUnavailableError: if it cannot be read now.
         """
-        if session not in self._confirmations:
+        return self.all_confirmed([session])[session]
+
+    def all_confirmed(self, sessions: Collection[Session]) -> dict[Session, Stored]:
+        """Return the same of several; the disk is asked only about those that nothing was stored of lately.
+
+        Raises:
+            StoreUnavailableError: if it cannot be read now.
+        """
+        unknown = [session for session in sessions if session not in self._confirmations]
+        if unknown:
             with self._database.transaction() as c:
-                self._confirmation(c, session)
-        return self._confirmations[session].notice(session[1])
+                for session in unknown:
+                    self._confirmation(c, session)
+        return {session: self._confirmations[session].notice(session[1]) for session in sessions}
 
     def recent_sessions(self, within_us: int) -> list[Session]:
         """Return the sessions whose gateways may wait for a confirmation."""
@@ -210,7 +224,7 @@ class Intake:
             log.warning("a message was put aside (%s)", exc.reason, extra={"wearer": told[0]})
             log.debug("%s", exc)  # it may name the wearer; the dead letter keeps it
         self._journal.put_dead_letter(
-            c, message.topic, message.payload, exc.reason, str(exc)[:500], self._clock()
+            c, message.topic, message.payload, exc.reason, str(exc)[:500], self._clock(), name=told[0]
         )
 
     def _samples(
@@ -237,18 +251,22 @@ class Intake:
         if is_clock_off(message, now_us):
             self._journal.count(c, key(wearer), CLOCK_OFF)
         live, behind = self._stream(c, wearer, late=False), self._stream(c, wearer, late=True)
-        if not message.kept and is_beside(c, self._journal, wearer, message, live.session, now_us):
+        journal, is_behind = self._journal, live.is_behind(message, now_us)
+        fills = is_behind and not live.is_set_back(message)
+        if not message.kept and is_beside(c, journal, wearer, message, live.session, now_us, fills=fills):
             self._put(c, wearer, message, payload, Lane.BESIDE, outcome)
-            self._journal.count(c, key(wearer), SECOND_GATEWAY)
-            self._beside_us[wearer] = now_us
+            journal.count(c, key(wearer), SECOND_GATEWAY)
+            if message.session != live.session and is_at_work(c, journal, wearer, live.session, now_us):
+                self._two.hear(wearer, now_us)
             return
         # What is behind stays so up to its last message, or the end of its run would be cut off; and what a
         # sensor had kept is no news, even where nothing newer has come yet.
-        late = message.kept or live.is_behind(message, now_us)
+        late = message.kept or is_behind
         late = late or behind.goes_on_with(message, live.analysed_us)
         stream = behind if late else live
         row = self._put(c, wearer, message, payload, Lane(late), outcome)
-        self._fed_us[wearer, late] = now_us
+        if late:
+            self._late_us[wearer] = now_us
         set_back = late and not message.kept and live.is_set_back(message)
         if set_back and not behind.is_now:
             live.put_by(c)
@@ -276,9 +294,7 @@ class Intake:
         return self._journal.put_message(c, wearer, message, payload, received_us=self._clock(), lane=lane)
 
     def _advice(self, stream: Stream) -> list[str]:
-        heard_us = self._beside_us.get(stream.wearer)
-        two = heard_us is not None and self._clock() - heard_us < AT_WORK_US
-        return [TWO_GATEWAYS, *stream.advice.sentences] if two else stream.advice.sentences
+        return [*self._two.advice(stream.wearer, self._clock()), *stream.advice.sentences]
 
     def _conclude(
         self, c: Connection, stream: Stream, parts: Sequence[tuple[str, Results]], outcome: Outcome
@@ -322,6 +338,8 @@ class Intake:
             stream = Stream(wearer, late, self._journal, self._new_analysis)
             stream.restore(c)
             self._streams[wearer, late] = stream
+            if late and stream.run is not None:
+                self._late_us.setdefault(wearer, self._clock())
         return self._streams[wearer, late]
 
     def _confirmation(self, c: Connection, session: Session) -> Confirmation:

@@ -3,6 +3,7 @@
 Taken in turns, a few of each sender at a time. What a sender has waiting is bounded; what comes beyond that
 is refused, which loses nothing of who keeps to the protocol: only `stored` confirms, so a gateway keeps what
 was refused and sends it again, and it never has as much on its way as may wait here (docs/decisions/0025).
+It does send again what waits here already, after a reconnect for one: such a copy needs no second place.
 """
 
 import asyncio
@@ -15,11 +16,12 @@ from typing import Final
 
 from ingest.mqtt.settings import Received
 from poise.errors import WireError
-from poise.topics import valid_name
+from poise.topics import Leaf, valid_name
 
 _LOOK_S: Final = 0.2
 _MOST_BYTES: Final = 256 * 1024**2
 _MANY_SENDERS: Final = 10_000
+_Same = tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,7 @@ class _Sender:
     seen_s: float
     bytes: int = 0
     queue: deque[Received] = field(default_factory=deque)
+    waits: set[_Same] = field(default_factory=set)
 
 
 class Inbox:
@@ -77,9 +80,11 @@ class Inbox:
         sender_of: who a topic's messages are from; by default all are from one.
         share: what each may have.
         clock: monotonic s.
+        once: topics of which the same bytes again say nothing new while the first of them wait.
 
     Attributes:
         refused: messages that were refused, by sender.
+        copies: messages that came while the same waited.
     """
 
     def __init__(
@@ -87,8 +92,11 @@ class Inbox:
         sender_of: Callable[[str], str] = lambda _topic: "",
         share: Share | None = None,
         clock: Callable[[], float] = time.monotonic,
+        once: Callable[[str], bool] = lambda _topic: False,
     ) -> None:
         self.refused: Counter[str] = Counter()
+        self.copies = 0
+        self._once = once
         self._sender_of, self._share, self._clock = sender_of, share or Share(), clock
         self._senders: dict[str, _Sender] = {}
         self._turns: deque[str] = deque()
@@ -99,6 +107,13 @@ class Inbox:
     def __len__(self) -> int:
         """Return how many messages wait."""
         return self._count
+
+    def is_copy(self, message: Received) -> bool:
+        """Return whether the same waits already, and count it if so."""
+        waits = self._sender(self._sender_of(message.topic)).waits
+        copy = bool(waits) and (message.topic, message.payload) in waits
+        self.copies += copy
+        return copy
 
     def put(self, message: Received) -> bool:
         """Let a message wait; False if it is refused."""
@@ -111,6 +126,8 @@ class Inbox:
         if not sender.queue:
             self._turns.append(name)
         sender.queue.append(message)
+        if self._once(message.topic):
+            sender.waits.add((message.topic, message.payload))
         sender.bytes += size
         self._bytes += size
         self._count += 1
@@ -160,6 +177,8 @@ class Inbox:
         if sender.tokens < turn or sender.byte_tokens < 0:
             return []
         taken = [sender.queue.popleft() for _ in range(min(turn, most))]
+        if sender.waits:
+            sender.waits.difference_update((message.topic, message.payload) for message in taken)
         size = sum(len(message.payload) for message in taken)
         sender.tokens -= len(taken)
         sender.byte_tokens -= size
@@ -189,6 +208,11 @@ class Inbox:
             self._refill(sender, now_s)
             if not sender.queue and sender.tokens >= self._share.burst:
                 del self._senders[name]
+
+
+def is_samples(topic: str) -> bool:
+    """Return whether a topic is one of samples messages, each of which has a number of its own."""
+    return topic.rpartition("/")[2] == Leaf.SAMPLES
 
 
 def wearer_in(topic: str) -> str:

@@ -289,7 +289,9 @@ class Link:
 
     def _take(self, received: Received) -> None:
         self.counts.received += 1
-        if not self._inbox.put(received):
+        if self._inbox.is_copy(received):
+            self.acknowledge(received)
+        elif not self._inbox.put(received):
             self.counts.overflowed += 1
             self.acknowledge(received)  # or the broker would keep its place, and hold others back for it
 

@@ -21,6 +21,7 @@ from ingest_helpers import (
 
 from ingest.database.journal import Lane
 from ingest.judging.guards import AT_WORK_US, TWO_GATEWAYS
+from ingest.judging.intake import LATE_IDLE_US
 from poise.samples import SampleMessage
 from poise.topics import Leaf
 from poise.wire import encode_samples
@@ -121,6 +122,64 @@ def test_the_second_gateway_is_judged_once_the_first_is_silent(shelf: Shelf) -> 
     shelf.now_us += AT_WORK_US + 1
     take_all(shelf, samples([message(20 + i, session="g2", sequence=10 + i) for i in range(20)]))
     assert shelf.rows("SELECT count(*) FROM messages WHERE session = 'g2' AND lane = 0") == [(20,)]
+
+
+def seen_s(shelf: Shelf) -> object:
+    shelf.now_us += LATE_IDLE_US + 1
+    shelf.intake.close_late_runs()
+    return shelf.rows("SELECT sum(seconds) FROM exposures WHERE kind = 'seen'")[0][0]
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.5])
+def test_a_second_gateways_backlog_counts_once_however_long_the_first_is_silent(
+    shelf: Shelf, apart: float
+) -> None:
+    """It was out of reach from the tenth second on; what it has alone is judged."""
+    take_all(shelf, [calibrated(), *samples(day(60))])
+    shelf.now_us += 3600_000_000
+    backlog = [message(10 + i + apart, session="g2", sequence=i) for i in range(80)]
+    take_all(shelf, samples(backlog))
+    beside = shelf.rows("SELECT count(*), max(sequence) FROM messages WHERE lane = 3")
+    assert beside == [(50, 49)]
+    assert counted(shelf, "second gateway") == [("home/anna", 50)]
+    take_all(shelf, samples(backlog))
+    assert counted(shelf, "second gateway") == [("home/anna", 50)], "what comes again is no more"
+    assert (shelf.intake.counts.beside, shelf.intake.counts.duplicates) == (50, 80)
+    outcome = shelf.intake.take(samples([message(90 + apart, session="g2", sequence=80)]))
+    assert outcome.live[WEARER].advice == [], "there is one gateway only by now"
+    assert seen_s(shelf) == pytest.approx(91, abs=1)
+
+
+def test_what_a_gateway_fills_in_after_it_took_over_counts_once(shelf: Shelf) -> None:
+    take_all(shelf, [calibrated(), *samples(day(30))])
+    shelf.now_us += 300_000_000
+    take_all(shelf, samples([message(200 + i, session="g2", sequence=40 + i) for i in range(20)]))
+    take_all(shelf, samples([message(10 + i, session="g2", sequence=i) for i in range(40)]))
+    lanes = shelf.rows("SELECT lane, count(*) FROM messages WHERE session = 'g2' GROUP BY lane")
+    assert lanes == [(0, 20), (1, 20), (3, 20)]
+    assert seen_s(shelf) == pytest.approx(70, abs=1)
+
+
+def test_a_clock_that_is_set_back_into_anothers_time_is_judged_as_such(shelf: Shelf) -> None:
+    """One gateway's morning, then another's whose clock jumps back into it: no second one."""
+    take_all(shelf, [calibrated(), *samples(day(30))])
+    shelf.now_us += 3600_000_000
+    late = [message(3000 + i, session="g2", sequence=i) for i in range(5)]
+    back = [message(10 + i, session="g2", sequence=5 + i) for i in range(5)]
+    take_all(shelf, samples([*late, *back]))
+    assert shelf.rows("SELECT lane, count(*) FROM messages WHERE session = 'g2' GROUP BY lane") == [
+        (0, 5),
+        (1, 5),
+    ]
+    assert shelf.rows("SELECT reason FROM runs WHERE late = 1") == [("clock",)]
+
+
+def test_who_has_the_right_time_takes_over_from_a_clock_that_was_ahead(shelf: Shelf) -> None:
+    """The first gateway's times were an hour ahead: what comes now overlaps them, and is no backlog."""
+    take_all(shelf, samples(day(60, 3600)))
+    shelf.now_us += 3630_000_000
+    take_all(shelf, samples([message(3610 + i, session="g2", sequence=i) for i in range(20)]))
+    assert shelf.rows("SELECT count(*) FROM messages WHERE lane = 3") == [(0,)]
 
 
 def test_a_gateway_that_starts_anew_is_no_second_one(shelf: Shelf) -> None:

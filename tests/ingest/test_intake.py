@@ -23,7 +23,6 @@ from ingest_helpers import (
 
 from analytics.pipeline import Pipeline
 from analytics.wearing.doubts import Cause
-from ingest.database import schema
 from ingest.database.sqlite import Database, reading
 from ingest.database.trusted import unpack
 from poise import notices
@@ -146,76 +145,6 @@ def test_what_a_sensor_recorded_is_no_news_even_where_nothing_newer_has_come(she
     runs = shelf.rows("SELECT late, reason, from_us FROM runs ORDER BY id")
     begins = [START_US + second * 1_000_000 for second in (0, 100, 200)]
     assert runs == [(0, "start", begins[0]), (1, "start", begins[1]), (0, "gap", begins[2])]
-
-
-SECONDS_BEFORE = """
-CREATE TABLE seconds (
-    stream INTEGER NOT NULL REFERENCES streams (id),
-    t_s INTEGER NOT NULL,
-    mean REAL NOT NULL,
-    low REAL NOT NULL,
-    high REAL NOT NULL,
-    coverage REAL NOT NULL,
-    judgement INTEGER NOT NULL REFERENCES judgements (id),
-    PRIMARY KEY (stream, t_s)
-) STRICT, WITHOUT ROWID
-"""
-CHANGED = (
-    "runs",
-    "calibrations",
-    "gaps",
-    "ledger",
-    "outbox",
-    "outbox_size",
-    "stale_hours",
-    "quarters",
-    "archive",
-    "archived",
-)
-
-
-def test_a_database_of_the_first_version_is_brought_up_and_its_open_run_goes_on(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "poise.db")
-    columns = [shelf.rows(f"PRAGMA table_info({table})") for table in CHANGED]
-    take_all(shelf, [calibrated(), *samples(day(20))])
-    with shelf.database.transaction() as c:
-        c.execute("ALTER TABLE runs DROP COLUMN trust")
-        c.execute("ALTER TABLE calibrations DROP COLUMN trust")
-        c.execute(SECONDS_BEFORE)
-        c.execute("INSERT INTO streams (id, wearer, name) VALUES (7000, 'home/old', 'head')")
-        c.execute("INSERT INTO judgements (id, run_us, calibration) VALUES (3000, 5, 'k0')")
-        c.executemany(
-            "INSERT INTO seconds VALUES (7000, ?, 0.1, -0.25, 0.5, 0.9, 3000)", [(599,), (600,), (601,)]
-        )
-        for table in ("states", "fresh", "pieces", "archive", "archived"):
-            c.execute(f"DROP TABLE {table}")
-        c.execute("ALTER TABLE gaps DROP COLUMN spread")
-        c.execute("ALTER TABLE ledger DROP COLUMN spread")
-        c.execute("ALTER TABLE outbox DROP COLUMN lines")
-        c.execute("ALTER TABLE outbox RENAME COLUMN body TO line")
-        c.execute(
-            "INSERT INTO outbox (line) VALUES (?), (?)", (b"posture_second a=1 1", b"posture_second a=2 2")
-        )
-        c.execute("DROP TABLE outbox_size")
-        c.execute("DROP TABLE stale_hours")
-        c.execute("DROP TABLE quarters")
-        c.execute("PRAGMA user_version = 1")
-    shelf.database.close()
-    again = Shelf(shelf.path)
-    assert [again.rows(f"PRAGMA table_info({table})") for table in CHANGED] == columns
-    assert again.rows("PRAGMA user_version") == [(schema.VERSION,)]
-    assert again.rows("SELECT lines, bytes FROM outbox_size") == [(2, 40)]
-    assert again.rows("SELECT * FROM seconds WHERE stream = 7000 ORDER BY t_s") == [
-        (7000, t_s, 0.1, -0.25, 0.5, 0.9, 3000) for t_s in (599, 600, 601)
-    ]
-    assert again.rows("SELECT window_s FROM fresh WHERE wearer = 'home/old' ORDER BY id") == [
-        (0,),
-        (600,),
-        (600,),
-    ]
-    take_all(again, samples(day(40)))
-    assert again.rows("SELECT reason, calibration FROM runs") == [("start", "k1")]
-    again.database.close()
 
 
 def test_a_message_that_comes_again_is_confirmed_but_not_counted_again(shelf: Shelf) -> None:
