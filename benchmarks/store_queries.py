@@ -36,6 +36,7 @@ from ingest.results.influxdb.results import InfluxResults
 from ingest.results.influxdb.server import InfluxServer
 from ingest.results.sqlite_copy import SqliteCopy
 from ingest.results.store import ResultStore, SqliteResults
+from poise.memory import spare_collector
 from poise.results import Episode, Exposure, Kind, Results, Second
 from poise.topics import Wearer
 
@@ -217,6 +218,7 @@ def shops(only: str, folder: Path) -> Iterator[Iterator[tuple[str, Shop]]]:
 
 def main() -> None:
     """Print a line for each store, and whether each is quick enough."""
+    spare_collector()  # as the pages do
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import overload
 
 import numpy as np
@@ -81,16 +82,18 @@ def together(parts: Sequence[Sequence[Second]]) -> Sequence[Second]:
 
 
 def blocks_of(seconds: Sequence[Second]) -> Iterator[SecondBlock]:
-    """Yield seconds as blocks; those that come one by one as blocks of one."""
+    """Yield seconds as blocks; those that come one by one as a block for each stretch of the same run."""
     if isinstance(seconds, SecondTable):
         yield from seconds.blocks
-    else:
-        yield from map(_alone, seconds)
+        return
+    for (run_us, calibration), stretch in groupby(seconds, lambda s: (s.run_us, s.calibration)):
+        yield _block(tuple(stretch), run_us, calibration)
 
 
-def _alone(second: Second) -> SecondBlock:
-    """Return a single second as a block."""
-    s = second
-    mean, low, high, coverage = (np.array([value]) for value in (s.mean, s.low, s.high, s.coverage))
-    at, of = np.array([s.t_s]), np.zeros(1, np.int64)
-    return SecondBlock(at, (s.stream,), of, mean, low, high, coverage, s.run_us, s.calibration)
+def _block(rows: Sequence[Second], run_us: int, calibration: str) -> SecondBlock:
+    streams = tuple(dict.fromkeys(row.stream for row in rows))
+    number = {stream: i for i, stream in enumerate(streams)}
+    at, of = np.array([row.t_s for row in rows]), np.array([number[row.stream] for row in rows])
+    table = np.array([(row.mean, row.low, row.high, row.coverage) for row in rows], np.float64)
+    mean, low, high, coverage = np.ascontiguousarray(table.T)
+    return SecondBlock(at, streams, of, mean, low, high, coverage, run_us, calibration)

@@ -80,8 +80,11 @@ class SqliteCopy:
             for origin, part in results:
                 store.write(c, wearer, origin, part)
 
-    def conclude(self, wearer: Wearer, from_s: int, to_s: int) -> None:
-        """See `Copyable`; longer steps are made when they are read."""
+    def conclude(self, wearer: Wearer, from_s: int, to_s: int) -> None:  # noqa: ARG002 - of the protocol
+        """See `Copyable`; longer steps are made when they are read, so here seconds only go into pieces."""
+        if self._database is not None:
+            with self._database.transaction() as c:
+                chunks.settle(c, key(wearer), to_s + chunks.SETTLED_S)
 
     def close(self) -> None:
         """Close what was opened to be written to."""

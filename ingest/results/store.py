@@ -103,6 +103,7 @@ class SqliteResults:
     def episodes(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Episode]:
         """See `ResultStore`."""
         with reading(self._path) as connection:
+            connection.text_factory = bytes  # JSON is read from bytes: a year of text need not be made first
             rows = connection.execute(
                 "SELECT episode FROM episodes WHERE wearer = ? AND start_us < ? "
                 "AND coalesce(end_us, last_us) >= ? ORDER BY start_us, id",

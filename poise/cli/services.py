@@ -1,7 +1,6 @@
 """Each part as a program of its own: broker, ingest, pages, gateway, radio room."""
 
 import asyncio
-import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from poise.cli import workers as workers_
 from poise.cli.person import recalling
 from poise.cli.running import OK, during, out
 from poise.cli.settings import Settings
+from poise.memory import spare_collector
 
 FOREVER: Final = 86_400 * 365
 
@@ -50,7 +50,7 @@ async def ingest(settings: Settings, workers: int | None, part: str) -> int:
 
 
 async def _work(settings: Settings, shard: Shard, tell: Callable[[Vitals], None]) -> int:
-    _spare_the_collector()
+    spare_collector()
     broker = settings.broker.settings(accounts.worker_name(*shard))
     async with (
         parts.ingesting(settings, broker, shard) as (worker, _),
@@ -64,14 +64,9 @@ async def _work(settings: Settings, shard: Shard, tell: Callable[[Vitals], None]
     return OK
 
 
-def _spare_the_collector() -> None:
-    """Look for garbage cycles seldom: what analyses hold is large, lives for days and has no cycles."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
 async def pages(settings: Settings, port: int) -> int:
     """Serve the pages on this machine."""
+    spare_collector()
     reader = open_reader(settings.data, lambda path: _results(settings, path))
     async with parts.paging(reader, settings.broker.settings(accounts.PAGES), port) as address:
         out.print(f"Pages at {address}")
