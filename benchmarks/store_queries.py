@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,7 @@ class Size:
     year_days: int
     worn_h: float
     streams: int
+    others: int
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Shop:
     fill: Copyable
     read: ResultStore
     size: Callable[[], int]
+    crowd: Callable[[int], None] = lambda _count: None
 
 
 def seconds_of(rng: np.random.Generator, day_s: int, size: Size) -> Iterator[Results]:
@@ -139,10 +142,36 @@ def timed(question: Callable[[], bool]) -> tuple[float, float]:
     return statistics.median(times) * 1e3, min(times) * 1e3
 
 
+def crowd(path: Path, count: int) -> None:
+    """Give so many more patients of `poise.db` what the last one has, copied within the database."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as c:
+        (like,) = c.execute("SELECT max(wearer) FROM streams").fetchone()
+        for number in range(count):
+            who = {"who": f"home/Q-{number:04d}", "like": like}
+            c.execute("BEGIN")
+            c.execute(
+                "INSERT INTO streams (wearer, name) SELECT :who, name FROM streams WHERE wearer = :like", who
+            )
+            c.execute(
+                "INSERT INTO pieces SELECT mine.id, from_s, body FROM pieces "
+                "JOIN streams AS theirs ON theirs.id = stream "
+                "JOIN streams AS mine ON mine.wearer = :who AND mine.name = theirs.name "
+                "WHERE theirs.wearer = :like",
+                who,
+            )
+            for table, rest in (
+                ("episodes", "id, start_us, last_us, end_us, origin, episode"),
+                ("exposures", "quarter_s, run_us, kind, seconds"),
+            ):
+                c.execute(f"INSERT INTO {table} SELECT :who, {rest} FROM {table} WHERE wearer = :like", who)  # noqa: S608
+            c.execute("COMMIT")
+
+
 def measure(name: str, shop: Shop, size: Size) -> tuple[float, float]:
     """Fill a store, ask it, and print a line."""
     began = time.perf_counter()
     day_bytes, rest_bytes = fill(shop, size)
+    shop.crowd(size.others)
     filled_s = time.perf_counter() - began
     who, last = Wearer("P-0000"), date(1970, 1, 1) + timedelta(days=D0 // DAY)
     first = last - timedelta(days=size.year_days - 1)
@@ -197,7 +226,10 @@ def shops(only: str, folder: Path) -> Iterator[Iterator[tuple[str, Shop]]]:
         Database(path).close()
         if only in ("", "sqlite"):
             with closing(SqliteCopy(path)) as copy:
-                yield "SQLite", Shop(copy, SqliteResults(path), lambda: sqlite_bytes(path))
+                yield (
+                    "SQLite",
+                    Shop(copy, SqliteResults(path), lambda: sqlite_bytes(path), partial(crowd, path)),
+                )
         for version in INFLUX_VERSIONS:
             if only not in ("", version):
                 continue
@@ -229,18 +261,22 @@ def main() -> None:
     parser.add_argument("--year-days", type=int, default=365)
     parser.add_argument("--worn-h", type=float, default=8.0, help="a day")
     parser.add_argument("--streams", type=int, default=4, choices=range(1, len(STREAMS) + 1))
+    parser.add_argument(
+        "--others", type=int, default=0, help="more patients with the last one's numbers, SQLite"
+    )
     parser.add_argument("--full", action="store_true", help="1,000 patients, 30 days, 16 h, 8 streams")
     parser.add_argument("--only", default="", choices=("", "sqlite", *INFLUX_VERSIONS))
     words = parser.parse_args()
-    size = Size(words.patients, words.long_days, words.year_days, words.worn_h, words.streams)
+    size = Size(words.patients, words.long_days, words.year_days, words.worn_h, words.streams, words.others)
     if words.full:
-        size = Size(1000, 30, 365, 16.0, len(STREAMS))
+        size = Size(1000, 30, 365, 16.0, len(STREAMS), 0)
     # The servers pack what has been quiet for a while: soon, or nobody would wait for its size.
     os.environ["INFLUXD_STORAGE_CACHE_SNAPSHOT_WRITE_COLD_DURATION"] = "3s"
     os.environ["INFLUXDB_DATA_CACHE_SNAPSHOT_WRITE_COLD_DURATION"] = "3s"
     print(
         f"{size.patients} patients, {size.worn_h:g} h a day, {size.streams} streams, {size.long_days} days "
-        f"of the first; {size.year_days} days of exposure and {EPISODES_A_DAY} episodes each"
+        f"of the first; {size.year_days} days of exposure and {EPISODES_A_DAY} episodes each; "
+        f"{size.others} others in SQLite"
     )
     heads = ("store", "day ms", "year ms", "seconds ms", "MB/wearer-d", "kB/d the rest", "filled s")
     print("{:<14} {:>12} {:>12} {:>12} {:>12} {:>14} {:>10}".format(*heads))
