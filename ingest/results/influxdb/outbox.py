@@ -66,11 +66,16 @@ def oldest(c: Connection, most_lines: int) -> Batch:
     upto, lines, size = 0, list[bytes](), 0
     for row, body in c.execute("SELECT id, body FROM outbox ORDER BY id"):
         upto, size = row, size + len(body)
-        plain = zlib.decompress(body) if body.startswith(_COMPRESSED) else body
-        lines += plain.split(b"\n")
+        lines += lines_in(body)
         if len(lines) >= most_lines:
             break
     return Batch(upto, tuple(lines), size)
+
+
+def lines_in(body: bytes) -> list[bytes]:
+    """Return the lines of a row."""
+    plain = zlib.decompress(body) if body.startswith(_COMPRESSED) else body
+    return plain.split(b"\n")
 
 
 def remove(c: Connection, batch: Batch) -> None:
