@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ingest.spreading.sources import Part, Source, letters_for, nobodys_counters, parts_for
+from ingest.spreading.sources import Part, Source, letters_for, nobodys_counters, parts_for, sequences_of
 from ingest.spreading.tables import (
     COUNTERS,
     JUDGEMENTS,
@@ -62,18 +62,9 @@ def compare(targets: Sequence[Source], sources: Sequence[Source], compared: Comp
     for target in targets:
         parts = parts_for(target.shard, sources)
         for part in parts:
-            saying = _Both(part, target)
-            for wearer in part.wearers:
-                for table in OF_WEARERS:
-                    compared.rows[table.name] += saying.same(wearer, table)
-                compared.wearers += 1
-                yield wearer
-            saying.same_outbox()
-        _must_be(
-            f"{target.shard} has the wearers",
-            target.wearers,
-            tuple(sorted(w for p in parts for w in p.wearers)),
-        )
+            yield from _compare_part(part, target, compared)
+        wearers = sorted(wearer for part in parts for wearer in part.wearers)
+        _must_be(f"{target.shard} has the wearers", target.wearers, tuple(wearers))
         letters = summed(_without_number(target, letters_for(target.shard, sources)))
         _must_be("dead letters", summed(_without_number(target, ordered(target.c, LETTERS))), letters)
         _must_be("the size of the outbox", *_outbox_sizes(target))
@@ -87,6 +78,22 @@ def summed(rows: Iterable[Row]) -> Sum:
         found.update(msgspec.msgpack.encode(row))
         number += 1
     return Sum(number, found.hexdigest())
+
+
+def _compare_part(part: Part, target: Source, compared: Compared) -> Iterator[str]:
+    both = _Both(part, target)
+    for wearer in part.wearers:
+        for table in OF_WEARERS:
+            compared.rows[table.name] += both.same(wearer, table)
+        compared.wearers += 1
+        yield wearer
+    both.same_outbox()
+    # What was numbered and has gone, archived or forwarded, must not be numbered so again.
+    ends = sequences_of(target.c)
+    behind = [
+        table for table, end in sequences_of(part.source.c).items() if end and ends[table] < end + part.by
+    ]
+    _must_be("tables of which a number could come twice", behind, [])
 
 
 class _Both:

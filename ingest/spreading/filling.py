@@ -50,15 +50,7 @@ def fill(
     with database.transaction() as c:
         c.execute(f"CREATE TABLE IF NOT EXISTS {MARKS} (what TEXT PRIMARY KEY, rows INTEGER, whole INTEGER)")
     for part in parts:
-        c = part.source.c
-        judged = map(Carriage(part.by, {}).changed(c, JUDGEMENTS), part.judgements())
-        _bring(database, f"judgements of {part.source.shard}", ((JUDGEMENTS, row) for row in judged), step)
-        carriage = Carriage(part.by, _judgements(database, part))
-        waiting = map(carriage.changed(c, OUTBOX), part.outbox())
-        _bring(database, f"outbox of {part.source.shard}", ((OUTBOX, row) for row in waiting), step)
-        for wearer in part.wearers:
-            _bring(database, wearer, _of_wearer(c, wearer, carriage), step)
-            yield wearer
+        yield from _bring_part(database, part, step)
     letters = _numbered(letters_for(target, sources), sources)
     _bring(database, "dead letters", ((LETTERS, row) for row in letters), step)
     _conclude(database, target, parts, sources)
@@ -69,6 +61,18 @@ def forget_marks(database: Database) -> None:
     """Take out what stands in a new database only while it is being filled; again it changes nothing."""
     with database.transaction() as c:
         c.execute(f"DROP TABLE IF EXISTS {MARKS}")
+
+
+def _bring_part(database: Database, part: Part, step: Callable[[], None]) -> Iterator[str]:
+    c, shard = part.source.c, part.source.shard
+    judged = map(Carriage(part.by, {}).changed(c, JUDGEMENTS), part.judgements())
+    _bring(database, f"judgements of {shard}", ((JUDGEMENTS, row) for row in judged), step)
+    carriage = Carriage(part.by, _judgements(database, part))
+    waiting = map(carriage.changed(c, OUTBOX), part.outbox())
+    _bring(database, f"outbox of {shard}", ((OUTBOX, row) for row in waiting), step)
+    for wearer in part.wearers:
+        _bring(database, wearer, _of_wearer(c, wearer, carriage), step)
+        yield wearer
 
 
 def _bring(database: Database, what: str, rows: Rows, step: Callable[[], None]) -> None:

@@ -73,7 +73,7 @@ class Part:
         """Yield the rows of the outbox with lines of its wearers, oldest first."""
         body = columns_of(self.source.c, OUTBOX.name).index("body")
         for row in ordered(self.source.c, OUTBOX):
-            if shard_of(wearer_in(outbox.lines_in(row[body])[0]), self.target.of) == self.target.number - 1:
+            if shard_of(wearer_in(outbox.first_in(row[body])), self.target.of) == self.target.number - 1:
                 yield row
 
     def judgements(self) -> Iterator[Row]:
@@ -110,8 +110,8 @@ def parts_for(target: Shard, sources: Sequence[Source]) -> list[Part]:
 
 def letters_for(target: Shard, sources: Sequence[Source]) -> Iterator[Row]:
     """Yield what was put aside, by the time it came; what is nobody's goes into the first database."""
-    names = columns_of(sources[0].c, LETTERS.name) if sources else []
-    by_time = itemgetter(names.index("received_us")) if names else None
+    names = columns_of(sources[0].c, LETTERS.name)
+    by_time = itemgetter(names.index("received_us"))
     merged = heapq.merge(*(ordered(source.c, LETTERS) for source in sources), key=by_time)
     for row in merged:
         if _shard_of_topic(row[names.index("topic")], target.of) == target.number - 1:
@@ -141,7 +141,7 @@ def _source(shard: Shard, c: Connection) -> Source:
 
 
 def _key_in(body: bytes) -> str:
-    return key(wearer_in(outbox.lines_in(body)[0]))
+    return key(wearer_in(outbox.first_in(body)))
 
 
 def _top(c: Connection) -> int:

@@ -80,7 +80,7 @@ def spread(folder: Path, count: int, aside: str, tell: Tell) -> Order | None:
         tell: is told what is being done and how far it is; also called whenever something is on the disk.
 
     Returns:
-        What was done, None if there are as many already.
+        What was done, None if there are as many already: then what was begun towards others is given up.
 
     Raises:
         ConfigurationError: if it cannot be done, or there is too little room.
@@ -100,6 +100,7 @@ def spread(folder: Path, count: int, aside: str, tell: Tell) -> Order | None:
         if not there:
             raise ConfigurationError(f"there is no database in {folder}; choose the data folder with --data")
         if there == count:
+            _clear(folder / STAGE)
             return None
         with _in_our_words(folder):
             _prepare(folder, there, count, aside, tell)
@@ -118,7 +119,7 @@ def _prepare(folder: Path, there: int, count: int, aside: str, tell: Tell) -> No
             with _room(folder, stage, old):
                 _fill(stage, count, sources, tell)
             _keep_plan(stage, msgspec.structs.replace(plan, filled=True))
-            tell("wearers copied", 1, 1)
+            tell("wearers compared", 0, 1)
         for shard in shards(count):
             with closing(Database(shard.file(stage))) as database:
                 forget_marks(database)
@@ -133,11 +134,17 @@ def _begin(folder: Path, plan: Plan, tell: Tell) -> tuple[Path, Plan]:
     known = _plan_in(stage)
     if known is not None and msgspec.structs.replace(known, filled=False) == plan:
         return stage, known
-    shutil.rmtree(stage, ignore_errors=True)
+    _clear(stage)
     stage.mkdir()
     _keep_plan(stage, plan)
     tell("wearers copied", 0, 1)
     return stage, plan
+
+
+def _clear(stage: Path) -> None:
+    """Take away what was made, its plan first: nobody goes on with what a death leaves of it."""
+    (stage / _PLAN).unlink(missing_ok=True)
+    shutil.rmtree(stage, ignore_errors=True)
 
 
 def _plan_in(stage: Path) -> Plan | None:
@@ -178,7 +185,7 @@ def _compared(stage: Path, plan: Plan, sources: Sequence[Source], aside: str, te
     except StoreUnavailableError:
         raise
     except StoreError:
-        shutil.rmtree(stage, ignore_errors=True)
+        _clear(stage)
         raise
     return Order(
         there=plan.there, to=plan.to, aside=aside, wearers=found.wearers, rows=found.rows.total(),
@@ -212,7 +219,7 @@ def _exchange(folder: Path, count: int, tell: Tell) -> Order:
             new.replace(shard.file(folder))
             tell("databases exchanged", 0, 1)
     sync(folder)
-    shutil.rmtree(stage, ignore_errors=True)
+    _clear(stage)
     tell("databases exchanged", 0, 1)
     file.unlink()
     sync(folder)

@@ -222,6 +222,9 @@ def test_what_changed_meanwhile_is_copied_anew(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         spread(tmp_path, 2, "aside", stop)
     assert shards_for(tmp_path, 1), "the old ones can be used on"
+    shutil.copytree(tmp_path, tmp_path.parent / "given up")
+    assert spread(tmp_path.parent / "given up", 1, "aside", quiet) is None
+    assert not (tmp_path.parent / "given up" / STAGE).exists()
     feed(tmp_path, 1, rest)
     before = concluded(tmp_path, 1)
     spread(tmp_path, 2, "aside", quiet)
