@@ -21,7 +21,7 @@ from poise.errors import ConfigurationError
 
 Row = tuple[Any, ...]
 Judgements = Mapping[int, Any]
-_Special = Mapping[str, Callable[[Any], Any]]
+_Change = Callable[[Any], Any]
 _OF_STREAMS: Final = "stream IN (SELECT id FROM streams WHERE wearer = ?)"
 
 
@@ -135,9 +135,7 @@ class Carriage:
         """Return what a row of this table becomes."""
         if not self.by:
             return lambda row: row
-        special: _Special = {
-            "judgement": self.judgements.__getitem__, "state": self._state, "body": self._piece,
-        }  # fmt: skip
+        special = _special(self.judgements, self._state, self._piece)
         return _changing(columns_of(c, table.name), table, self._raised, special)
 
     def _raised(self, number: int) -> int:
@@ -170,9 +168,7 @@ class Saying:
         """Return what a row of this table says."""
         if self.plain:
             return lambda row: row
-        special: _Special = {
-            "judgement": self.judgements.__getitem__, "state": self._state, "body": self._piece,
-        }  # fmt: skip
+        special = _special(self.judgements, self._state, self._piece)
         return _changing(columns_of(c, table.name), table, self._lowered, special)
 
     def _lowered(self, number: int) -> int:
@@ -199,11 +195,16 @@ def raised_state(state: bytes, by: int) -> bytes:
     return msgspec.msgpack.encode(raised)
 
 
+def _special(judgements: Judgements, state: _Change, piece: _Change) -> Mapping[str, _Change]:
+    """Return by column what becomes of values that are no numbers of rows, but hold some."""
+    return {"judgement": judgements.__getitem__, "state": state, "body": piece}
+
+
 def _changing(
     columns: list[str],
     table: Table,
     numbers: Callable[[int], int],
-    special: _Special,
+    special: Mapping[str, _Change],
 ) -> Callable[[Row], Row]:
     # Lines in the outbox name no rows.
     others = {} if table == OUTBOX else special
