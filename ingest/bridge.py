@@ -21,6 +21,7 @@ from poise import notices
 from poise.errors import BrokerError, BrokerRefusedError, StoreError, WireError
 from poise.notices import Command, Presence, Stored
 from poise.ports import Spool, Spooled
+from poise.tasks import until_one_ends
 from poise.topics import Leaf, Wearer, parse
 
 log = logging.getLogger("poise.bridge")
@@ -136,17 +137,9 @@ class Bridge:
             ConfigurationError: if the broker refuses this program for good.
         """
         async with self._link:
-            tasks = [
-                asyncio.create_task(work) for work in (self._send_all(), self._hear_all(), self._report())
-            ]
             try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+                await until_one_ends((self._send_all(), self._hear_all(), self._report()))
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
                 await self._say_goodbye()
 
     def _state(self, state: str) -> Outgoing:

@@ -24,6 +24,7 @@ from ingest.results.store import ResultStore
 from ingest.vitals import Tally, Vitals, most
 from poise import notices
 from poise.errors import BrokerError, StoreError
+from poise.tasks import until_one_ends
 from poise.topics import BUCKETS, Leaf, everyone
 
 log = logging.getLogger("poise.ingest")
@@ -146,15 +147,9 @@ class Ingest:
         """
         with ThreadPoolExecutor(1, "poise-ingest") as thread:
             async with self._link:
-                tasks = [asyncio.create_task(work) for work in self._works(thread)]
                 try:
-                    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        task.result()
+                    await until_one_ends(self._works(thread))
                 finally:
-                    for task in tasks:
-                        task.cancel()
-                    await asyncio.gather(*tasks, return_exceptions=True)
                     await self._keep_all(thread)
 
     def _works(self, thread: ThreadPoolExecutor) -> tuple[Coroutine[Any, Any, None], ...]:

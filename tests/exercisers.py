@@ -8,6 +8,7 @@ Axes as in docs/frames.md: x forward, y to the left, z up.
 from dataclasses import dataclass, field
 
 import numpy as np
+from exercise_poses import POSES, ease, still, turn
 from scipy.spatial.transform import Rotation
 
 from poise.calibration import Alignment, Calibration, Verdict
@@ -33,12 +34,6 @@ LEVERS = {
 EVERYWHERE = tuple(LEVERS)
 
 
-def ease(u):
-    """Return the minimum-jerk blend from 0 to 1."""
-    u = np.clip(u, 0.0, 1.0)
-    return u**3 * (10 - 15 * u + 6 * u * u)
-
-
 @dataclass
 class Track:
     """A value in time, written as moves: at rest, then there within `over` seconds."""
@@ -61,7 +56,7 @@ class Plan:
     """One exercise as somebody does it.
 
     Attributes:
-        exercise: a key of `_POSES`, "arm_circles", "walking" or "sitting".
+        exercise: a key of `POSES`, "arm_circles", "walking" or "sitting".
         reps: how many.
         period_s: of one repetition; hold_s and pause_s come on top.
         amplitude: factor on the usual range.
@@ -211,15 +206,15 @@ class _Body:
         rng, name = self.rng, self.plan.exercise
         sway = [_sway(t, rng, np.radians(0.3)) for _ in range(3)]
         breath = np.radians(0.4) * np.sin(2 * np.pi * rng.uniform(0.2, 0.3) * t + rng.uniform(0, 6))
-        pose = _POSES.get(name, _still)(effort * self.plan.amplitude, ready)
+        pose = POSES.get(name, still)(effort * self.plan.amplitude, ready)
         walk = self._gait(t) if name == "walking" else {}
         facing = Rotation.from_euler("z", rng.uniform(-3, 3))
         trunk = lean + sway[0] + pose.get("lean", 0)
-        t4 = facing * _turn("zxy", sway[2] + walk.get("twist", 0), sway[1], trunk + breath)
-        turned = {"t4": t4, "lumbar": facing * _turn("zxy", sway[2], sway[1], trunk * 0.8)}
-        turned["c7"] = t4 * _turn("zxy", *(0.3 * np.asarray(x) for x in pose.get("neck", (0 * t,) * 3)))
+        t4 = facing * turn("zxy", sway[2] + walk.get("twist", 0), sway[1], trunk + breath)
+        turned = {"t4": t4, "lumbar": facing * turn("zxy", sway[2], sway[1], trunk * 0.8)}
+        turned["c7"] = t4 * turn("zxy", *(0.3 * np.asarray(x) for x in pose.get("neck", (0 * t,) * 3)))
         neck = [x + _sway(t, rng, np.radians(1.0)) for x in pose.get("neck", (0,) * 3)]
-        turned["head"] = t4 * _turn("zxy", *neck)
+        turned["head"] = t4 * turn("zxy", *neck)
         moved = np.zeros((len(t), 3))
         moved[:, 2] = self.rise.at(t) + walk.get("bob", 0)
         places = dict.fromkeys(("t4", "head", "c7", "lumbar"), moved)
@@ -231,17 +226,17 @@ class _Body:
         s = 1 if side == "left" else -1
         works = side in self.plan.sides
         tilt, protract, lift = (pose.get("scapula", (0 * t,) * 3)) if works else (0 * t,) * 3
-        turned[f"scapula_{side}"] = t4 * _turn("zxy", -s * protract, -s * lift, tilt)
+        turned[f"scapula_{side}"] = t4 * turn("zxy", -s * protract, -s * lift, tilt)
         places[f"scapula_{side}"] = moved
         scratch = self.scratch.at(t) if side == "right" else 0 * t
-        arm = self._arm_pose(s, t, pose, effort) if works else _turn("zxy", 0 * t, 0 * t, 0 * t)
+        arm = self._arm_pose(s, t, pose, effort) if works else turn("zxy", 0 * t, 0 * t, 0 * t)
         swing = walk.get(side, 0 * t)
-        arm = _turn("y", -1.1 * scratch + swing) * arm
+        arm = turn("y", -1.1 * scratch + swing) * arm
         turned[f"upper_arm_{side}"] = t4 * arm
         shoulder = moved + t4.apply([0.0, s * 0.18, 0.02])
         places[f"upper_arm_{side}"] = shoulder
         bend = pose.get("elbow", 0 * t) if works else 0 * t
-        lower = t4 * arm * _turn("y", -bend - 1.2 * scratch)
+        lower = t4 * arm * turn("y", -bend - 1.2 * scratch)
         turned[f"wrist_{side}"] = lower
         places[f"wrist_{side}"] = shoulder + (t4 * arm).apply([0.0, 0.0, -0.3])
 
@@ -253,11 +248,11 @@ class _Body:
             turns = self.phase.at(t)
             raised = np.radians(80) * ready - radius * np.cos(turns + np.pi) * 1.0
             ahead = radius * np.sin(turns)
-            return _turn("zx", -s * ahead, s * raised)
+            return turn("zx", -s * ahead, s * raised)
         if name == "big_circles":
-            return _turn("y", self._forward(t) + 0 * s) * _turn("x", s * np.radians(15) * ready)
+            return turn("y", self._forward(t) + 0 * s) * turn("x", s * np.radians(15) * ready)
         ahead, aside, across = pose.get("arm", (0 * t,) * 3)
-        return _turn("zxy", s * across, s * aside, -ahead)
+        return turn("zxy", s * across, s * aside, -ahead)
 
     def _forward(self, t):
         """Round and round in the sagittal plane: over the top forward is a turn about +y."""
@@ -268,93 +263,6 @@ class _Body:
         bob = 0.02 * on * np.sin(4 * np.pi * hz * t)
         swing = np.radians(20) * on * np.sin(2 * np.pi * hz * t)
         return {"bob": bob, "left": swing, "right": -swing, "twist": 0.2 * swing}
-
-
-def _still(effort, ready):
-    return {}
-
-
-def _squeeze(effort, ready):
-    e = np.radians(10) * effort
-    return {"scapula": (-0.4 * e, -e, 0.1 * e), "lean": -0.15 * e, "arm": (-0.6 * e, 0.2 * e, 0 * e)}
-
-
-def _row(effort, ready):
-    ahead = np.radians(55) * ready - np.radians(75) * effort
-    e = np.radians(12) * effort
-    elbow = np.radians(20) * ready + np.radians(70) * effort
-    return {
-        "arm": (ahead, 0.8 * e, 0 * e),
-        "scapula": (-0.3 * e, -e, 0 * e),
-        "elbow": elbow,
-        "lean": np.radians(8) * ready - 0.2 * e,
-    }
-
-
-def _fly(effort, ready):
-    """Arms in front of the chest, out to the sides and back: almost all of it is heading."""
-    out = np.radians(75) * effort
-    return {
-        "arm": (np.radians(80) * ready, 0 * out, out),
-        "scapula": (0 * out, -0.15 * out, 0 * out),
-        "elbow": np.radians(15) * ready,
-    }
-
-
-def _bent_fly(effort, ready):
-    out = np.radians(70) * effort
-    return {"arm": (0 * out, out, 0 * out), "scapula": (0 * out, -0.15 * out, 0 * out), "lean": 0.9 * ready}
-
-
-def _raise(effort, ready):
-    return {"arm": (0 * effort, np.radians(100) * effort, 0 * effort), "scapula": (0, 0, 0.3 * effort)}
-
-
-def _shrug(effort, ready):
-    e = np.radians(9) * effort
-    return {"scapula": (0.5 * e, 0 * e, e), "arm": (0 * e, 0.3 * e, 0 * e)}
-
-
-def _neck(axis):
-    sizes = (np.radians(60), np.radians(38), np.radians(48))
-
-    def pose(effort, ready):
-        angles = [0 * effort, 0 * effort, 0 * effort]
-        angles[axis] = sizes[axis] * effort
-        return {"neck": tuple(angles)}
-
-    return pose
-
-
-def _levator(effort, ready):
-    return {"neck": (np.radians(-25) * effort, np.radians(12) * effort, np.radians(32) * effort)}
-
-
-def _chest(effort, ready):
-    e = np.radians(14) * effort
-    return {"arm": (-1.5 * e, np.radians(70) * effort, -e), "scapula": (-0.4 * e, -e, 0 * e)}
-
-
-_POSES = {
-    "squeeze": _squeeze,
-    "row": _row,
-    "reverse_fly": _fly,
-    "bent_over_fly": _bent_fly,
-    "arm_raise": _raise,
-    "shrug": _shrug,
-    "neck_rotation": _neck(0),
-    "neck_side_bend": _neck(1),
-    "neck_flexion": _neck(2),
-    "levator_stretch": _levator,
-    "chest_stretch": _chest,
-}
-
-
-def _turn(axes: str, *angles):
-    """Return rotations about moving axes, one a moment."""
-    n = max(np.size(a) for a in angles)
-    columns = np.stack([np.broadcast_to(a, n) for a in angles], axis=1)
-    return Rotation.from_euler(axes.upper(), columns)
 
 
 def _sway(t, rng, size):

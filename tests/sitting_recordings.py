@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from analytics.wearing.calibration import calibrate
 from device.recordings.recording import RecordingHeader, RecordingWriter
 from device.wearer import SCALE
 from device.wearer.kinematics import GRAVITY_M_S2
+from poise.calibration import Calibration
 from poise.samples import Gap, ImuBatch, SampleFlag, SampleMessage, quantise
 
 FOLDER = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "sitting"
@@ -163,3 +165,18 @@ def _batch(segment, acc, gyr, same, at_us: int, tick: int) -> ImuBatch:
 def _runs(mask) -> list[tuple[int, int]]:
     edges = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
     return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))
+
+
+def parts_of(session: Sitting, trial: Trial) -> dict[str, list[ImuBatch]]:
+    segments: dict[str, list[ImuBatch]] = {}
+    for message in session.during(trial):
+        for batch in message.batches:
+            segments.setdefault(batch.segment, []).append(batch)
+    return segments
+
+
+def own_calibration(session: Sitting) -> Calibration:
+    """Return the calibration of the person's first upright and first bow from the hips."""
+    upright, bow = (parts_of(session, session.first(p)) for p in ("upright", "forward_bend"))
+    name = f"c-{session.subject:02d}"
+    return calibrate(upright, bow, calibration_id=name, made_us=session.trials[0].start_us)

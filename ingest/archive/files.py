@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from ingest.archive import parquet
 from ingest.archive.hour import put_together
 from ingest.archive.layout import Columns, Notes, Raw
+from ingest.database.files import sync
 from poise.errors import StoreError, StoreUnavailableError, WireError
 from poise.topics import Wearer
 
@@ -68,7 +69,7 @@ def keep(path: Path, columns: Columns, notes: Notes, raws: list[Raw]) -> Kept:
         kept = Kept(new.stat().st_size, sha256(new))
         new.replace(path)
         for folder in made:
-            _sync(folder)
+            sync(folder)
     except OSError as exc:
         raise StoreUnavailableError(
             f"{path} cannot be written ({exc.strerror or exc}); make room, or mend its folder. "
@@ -126,14 +127,3 @@ def _folders(folder: Path) -> list[Path]:
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     folder.mkdir(parents=True, exist_ok=True)
     return [parent for parent in (folder, *folder.parents) if parent.is_relative_to(there)]
-
-
-def _sync(folder: Path) -> None:
-    """Bring a folder's entries to the disk; Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

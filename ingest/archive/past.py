@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from heapq import heappop, heappush, merge
 from pathlib import Path
 
+import msgspec
+
 from ingest.archive import book, files, parquet
 from ingest.archive.book import Entry
 from ingest.archive.layout import HOUR_US, CalibrationRow, Notes, Raw, RunRow
+from ingest.archive.numbering import Numbering, numbering_of
 from ingest.database.sqlite import Connection, reading
 from ingest.results.store import key
 from poise import notices
@@ -80,7 +83,7 @@ class Past:
         read: list[Raw] = []
         while waiting or read:
             while waiting and (not read or waiting[0].first_message <= read[0].row):
-                for raw in files.messages_in(self.folder / waiting.popleft().file)[0]:
+                for raw in _numbered(self.folder, waiting.popleft()):
                     heappush(read, raw)
             yield heappop(read)
 
@@ -116,15 +119,16 @@ def past_from_files(folder: Path, wearer: Wearer) -> Past:
     entries: list[Entry] = []
     runs: dict[int, RunRow] = {}
     calibrations: list[CalibrationRow] = []
+    today = numbering_of(folder, wearer)
     for path in sorted((folder / wearer.site / wearer.patient).rglob("*.parquet")):
         try:
             notes = parquet.read_notes(path)
         except StoreError:
             continue
-        entries.append(_entry_of(path.relative_to(folder).as_posix(), notes))
-        runs |= {
-            run.id: max(run, runs.get(run.id, run), key=lambda known: known.closed) for run in notes.runs
-        }
+        entries.append(_entry_of(path.relative_to(folder).as_posix(), notes, today))
+        for noted in notes.runs:
+            run = msgspec.structs.replace(noted, id=today(noted.id), message=today(noted.message))
+            runs[run.id] = max(run, runs.get(run.id, run), key=lambda known: known.closed)
         calibrations += notes.calibrations
     return Past(
         wearer=wearer,
@@ -145,8 +149,15 @@ def _state(path: Path, entry: Entry) -> str:
     return "" if files.sha256(path) == entry.sha256 else "is damaged"
 
 
-def _entry_of(file: str, notes: Notes) -> Entry:
-    first, last = notes.first_message, notes.last_message
+def _numbered(folder: Path, entry: Entry) -> Iterator[Raw]:
+    """Yield what is in a file, its rows numbered as its entry has them: they may have been raised since."""
+    raws, notes = files.messages_in(folder / entry.file)
+    by = entry.first_message - notes.first_message
+    return (raw._replace(row=raw.row + by) for raw in raws)
+
+
+def _entry_of(file: str, notes: Notes, today: Numbering) -> Entry:
+    first, last = today(notes.first_message), today(notes.last_message)
     return Entry(file, key(notes.wearer), notes.hour_us, notes.messages, 0, first, last, 0, "", 0)
 
 

@@ -17,6 +17,8 @@ from typing import IO, Final
 
 import msgspec
 
+from ingest.database.files import move_aside
+from ingest.database.shards import refuse_unfinished
 from ingest.database.sqlite import copy_database
 from poise.errors import ConfigurationError, StoreUnavailableError
 
@@ -54,6 +56,7 @@ def back_up(folder: Path, file: Path, made_us: int) -> Contents:
     """
     if file.exists():
         raise ConfigurationError(f"{file} is there already: name another one, so that no backup is lost")
+    refuse_unfinished(folder)
     if not (kept := _kept(folder)):
         raise ConfigurationError(f"there is no database in {folder}; choose the data folder with --data")
     part = file.with_name(f"{file.name}.part")
@@ -81,6 +84,7 @@ def restore(file: Path, folder: Path, *, replace: bool = False) -> Contents:
     Raises:
         ConfigurationError: if the archive is none, is damaged, or there are databases that would be lost.
     """
+    refuse_unfinished(folder)
     there = _kept(folder)
     if there and not replace:
         raise ConfigurationError(
@@ -89,7 +93,9 @@ def restore(file: Path, folder: Path, *, replace: bool = False) -> Contents:
         )
     with _in_our_words(file), tempfile.TemporaryDirectory(prefix=".restore-", dir=folder) as unpacked:
         contents = _unpack(file, Path(unpacked))
-        _move_aside(folder, there)
+        if there:
+            now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+            move_aside(there, folder / f"before-restore-{now}")
         for name in contents.sums:
             (Path(unpacked) / name).replace(folder / name)
     return contents
@@ -170,15 +176,3 @@ def _keep(content: IO[bytes], target: Path) -> str:
 def _sum(path: Path) -> str:
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _move_aside(folder: Path, there: list[Path]) -> None:
-    """Move what is there into a folder of its own, with the logs that belong to it."""
-    if not there:
-        return
-    aside = folder / f"before-restore-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    aside.mkdir()
-    for path in there:
-        for file in (path, *(path.with_name(f"{path.name}-{tail}") for tail in ("wal", "shm"))):
-            if file.exists():
-                file.replace(aside / file.name)

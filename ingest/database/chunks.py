@@ -1,6 +1,6 @@
 """Old seconds of `poise.db`, ten minutes of a stream in one compressed piece.
 
-A second of a stream takes 48 bytes in `fresh`; in a piece about 20, without losing a bit: each column's bytes
+A second of a stream takes 56 bytes in `fresh`; in a piece about 20, without losing a bit: each column's bytes
 are put place by place, neighbours by exclusive or, and compressed. What is fresh is newer than what a piece
 holds of the same second. Pieces are made of windows that hardly change any more, by and by.
 """

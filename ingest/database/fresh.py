@@ -20,8 +20,8 @@ LENGTH_S: Final = 600
 """A row holds seconds of the same ten minutes only: those of one piece."""
 RECORD: Final = np.dtype(
     [
-        ("stream", "<u4"),
-        ("judgement", "<u4"),
+        ("stream", "<i8"),
+        ("judgement", "<i8"),
         ("t_s", "<i8"),
         ("mean", "<f8"),
         ("low", "<f8"),

@@ -14,6 +14,7 @@ from poise.topics import BUCKETS, Wearer
 
 _ALONE: Final = "poise.db"
 _NAMED: Final = re.compile(r"poise-(\d{1,2})of(\d{1,2})\.db")
+_UNFINISHED: Final = re.compile(r"spreading-to-(\d{1,2})\.json")
 MOST: Final = 32
 
 
@@ -71,8 +72,9 @@ def count_in(folder: Path) -> int:
     """Return how many databases a folder has been set up for, 0 for a new one.
 
     Raises:
-        ConfigurationError: if its files do not belong together.
+        ConfigurationError: if its files do not belong together, or are just being exchanged.
     """
+    refuse_unfinished(folder)
     named = [_NAMED.fullmatch(path.name) for path in folder.glob("poise-*of*.db")]
     counts = {int(match[2]) for match in named if match} | ({1} if (folder / _ALONE).exists() else set())
     if len(counts) > 1:
@@ -81,6 +83,30 @@ def count_in(folder: Path) -> int:
             "Keep those of one number and move the others elsewhere."
         )
     return counts.pop() if counts else 0
+
+
+def order_file(folder: Path, count: int) -> Path:
+    """Return the file that is there while a folder's databases are being exchanged for so many others."""
+    return folder / f"spreading-to-{count}.json"
+
+
+def unfinished(folder: Path) -> int:
+    """Return for how many databases a folder's are being exchanged, 0 if they are not."""
+    named = (_UNFINISHED.fullmatch(path.name) for path in folder.glob("spreading-to-*.json"))
+    return next((int(match[1]) for match in named if match), 0)
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """Refuse a folder of which some databases may be in place and others not.
+
+    Raises:
+        ConfigurationError: if its databases are being exchanged.
+    """
+    if count := unfinished(folder):
+        raise ConfigurationError(
+            f"The databases of {folder} are being exchanged for {count}, or that was cut off: "
+            f"`poise store spread --workers {count}` finishes it"
+        )
 
 
 def shards_for(folder: Path, workers: int | None) -> list[Shard]:
@@ -97,7 +123,8 @@ def shards_for(folder: Path, workers: int | None) -> list[Shard]:
     if workers is not None and there not in (0, workers):
         raise ConfigurationError(
             f"{folder} was set up for {there} worker{'s' * (there > 1)}, and each database has its own "
-            f"wearers. Start with --workers {there}, or choose a new folder with --data."
+            f"wearers. Start with --workers {there}, move the wearers with `poise store spread --workers "
+            f"{workers}`, or choose a new folder with --data."
         )
     return shards(workers or there or 1)
 

@@ -93,7 +93,7 @@ class Database:
 
     def _migrate(self) -> None:
         # Two programs may start on a new file at once: the second waits here and then finds it done.
-        self._connection.create_function("second_record", 7, struct.Struct("<IIqdddd").pack)
+        self._connection.create_function("second_record", 7, struct.Struct("<qqqdddd").pack)
         with self.transaction() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > schema.VERSION:

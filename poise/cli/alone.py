@@ -1,7 +1,7 @@
 """One program of a kind in a folder: two would write over each other's work."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
@@ -48,7 +48,18 @@ def nobody_in(folder: Path) -> Iterator[None]:
     Raises:
         ConfigurationError: if one is at work.
     """
+    with all_alone({folder / "poise.lock", *folder.glob("*.lock")}):
+        yield
+
+
+@contextmanager
+def all_alone(locks: Iterable[Path]) -> Iterator[None]:
+    """Hold several locks.
+
+    Raises:
+        ConfigurationError: if another program holds one.
+    """
     with ExitStack() as held:
-        for lock in sorted({folder / "poise.lock", *folder.glob("*.lock")}):
+        for lock in sorted(set(locks)):
             held.enter_context(alone(lock, "gateway" if lock.name.startswith("spool") else "ingest"))
         yield

@@ -24,7 +24,7 @@ from device.gateway import Gateway, new_session
 from device.spooling.spool import DiskSpool
 from device.stream.clock import HostClock
 from ingest.bridge import Bridge
-from ingest.database.shards import WHOLE, Shard
+from ingest.database.shards import WHOLE, Shard, shards_for
 from ingest.database.sqlite import Database
 from ingest.live import MqttLiveFeed
 from ingest.mqtt.settings import BrokerSettings
@@ -99,13 +99,21 @@ async def ingesting(
 ) -> AsyncIterator[tuple[Ingest, StoreReader]]:
     """Run ingest beside the block, for all wearers or for those of one database."""
     path = shard.file(folder(settings.data))
-    with alone(path.with_suffix(".lock"), "ingest"), closing(Database(path)) as database:
+    with alone(path.with_suffix(".lock"), "ingest"), _database(path, shard) as database:
         async with results_store(settings, database) as results:
             ingest = Ingest(
                 broker, database, results, clock=now_us, timezone=settings.zone, buckets=shard.buckets
             )
             async with during(ingest.run()):
                 yield ingest, StoreReader(path, results)
+
+
+@contextmanager
+def _database(path: Path, shard: Shard) -> Iterator[Database]:
+    """Open a worker's database, unless its folder was given another number of them meanwhile."""
+    shards_for(path.parent, shard.of)
+    with closing(Database(path)) as database:
+        yield database
 
 
 @asynccontextmanager

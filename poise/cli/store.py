@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from ingest.database.shards import WHOLE, count_in, shards
 from ingest.database.sqlite import reading
@@ -23,6 +21,7 @@ from ingest.results.sqlite_copy import SqliteCopy
 from ingest.results.store import key
 from poise.cli import parts
 from poise.cli.alone import alone
+from poise.cli.bar import Bar
 from poise.cli.running import FAILED, OK, err, out
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
@@ -59,9 +58,14 @@ def copy(source: str, target: str, settings: Settings) -> int:
         closing(Cursor(folder / f"{name}.txt")) as cursor,
         _opened(there, settings, write=False) as from_store,
         _opened(here, settings, write=True) as to_store,
-        _Bar() as bar,
+        Bar() as bar,
     ):
-        copied = copying.copy(from_store, to_store, cursor, bar.show)
+        copied = copying.copy(
+            from_store,
+            to_store,
+            cursor,
+            lambda what, done, total: bar.show(f"wearer-days {what}", done, total),
+        )
         expired = to_store.expired if isinstance(to_store, InfluxCopy) else 0
     return _tell(copied, expired, _name(there), _name(here))
 
@@ -156,25 +160,3 @@ def _difference(day: Compared) -> str:
         f"{key(day.wearer)}, {day_said}: {day.missing} rows missing or different; seconds/episodes/"
         f"exposures/quarters and checksum: {counts[0]} in the source, {counts[1]} in the target"
     )
-
-
-class _Bar:
-    """One bar for copying and one for comparing."""
-
-    def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=err)
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def show(self, what: str, done: int, total: int) -> None:
-        """Show how many wearer-days are done."""
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(f"wearer-days {what}", total=total)
-        self._progress.update(self._tasks[what], completed=done)

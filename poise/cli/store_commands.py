@@ -35,3 +35,24 @@ def store_copy(
     from poise.cli import store as storing
 
     leave(say(lambda: storing.copy(source, target, load(data=data))))
+
+
+@store.command("spread")
+def store_spread(
+    workers: Annotated[
+        int, typer.Option(help="How many workers, each with a database, there are to be.", min=1, max=32)
+    ],
+    data: Data = None,
+    remove: Annotated[
+        bool,
+        typer.Option("--remove", help="Delete the databases that were there before, also of earlier times."),
+    ] = False,
+) -> None:
+    """Move all wearers into the databases of another number of workers, while no ingest is at work.
+
+    The new databases are compared with the old ones, row for row, before they take their place; the old ones
+    are put aside. After a break the same command goes on.
+    """
+    from poise.cli import spreading
+
+    leave(say(lambda: spreading.spread(load(data=data), workers, remove=remove)))

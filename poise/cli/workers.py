@@ -20,6 +20,7 @@ from ingest.vitals import decode
 from poise.cli.running import OK, WRONG, out
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
+from poise.tasks import until_one_ends
 
 log = logging.getLogger("poise.workers")
 _WAITS_S: Final = (0.5, 1, 2, 5, 10, 30)
@@ -41,15 +42,7 @@ async def supervise(settings: Settings, parts: Sequence[Shard], told: Workers) -
         ConfigurationError: if a worker finds that it cannot work as things are set.
     """
     out.print(f"Ingest stores into {settings.data} with {len(parts)} workers, broker {settings.broker.host}.")
-    tasks = [asyncio.create_task(_keep_running(settings, shard, told)) for shard in parts]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await until_one_ends(_keep_running(settings, shard, told) for shard in parts)
     return OK
 
 

@@ -1,7 +1,7 @@
 import re
 from math import radians
 
-from dashboards_house import posture_deg
+from dashboards_fakes import posture_deg
 from hypothesis import given
 from hypothesis import strategies as st
 

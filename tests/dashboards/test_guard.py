@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from dashboards_house import FakeStore, free_port, open_house
+from dashboards_fakes import FakeStore
+from dashboards_house import free_port, open_house
 
 from dashboards.serve import serve
 from poise.errors import ConfigurationError

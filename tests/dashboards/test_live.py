@@ -1,7 +1,7 @@
 import msgspec
 import numpy as np
 import pytest
-from dashboards_house import SEGMENTS, FakeWearer
+from dashboards_fakes import SEGMENTS, FakeWearer
 
 from dashboards.live import LivePosture
 from dashboards.palette import Tone

@@ -8,7 +8,8 @@ from math import radians
 from pathlib import Path
 
 import pytest
-from dashboards_house import ANNA, FakeStore, episode, made_up_day, open_house, posture_deg
+from dashboards_fakes import FakeStore, posture_deg
+from dashboards_house import ANNA, episode, made_up_day, open_house
 from playwright.async_api import async_playwright
 
 from dashboards.figure import paths

@@ -5,7 +5,8 @@ from math import radians
 from zoneinfo import ZoneInfo
 
 import pytest
-from dashboards_house import ANNA, episode, made_up_day, replace_status
+from dashboards_fakes import replace_status
+from dashboards_house import ANNA, episode, made_up_day
 
 from dashboards import charts, words
 from dashboards.palette import COLOUR, INK, LOST, MUTE, TEAL, Tone, tone_of

@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polar_helpers import H10, VERITY, part, started, wearing
 
 from device.vendors.base import Advertised, Decoded, G, Notification, Samples
 from device.vendors.polar import PolarH10, PolarVeritySense, control, frames
-from device.vendors.polar.control import CONTROL, DATA, Status
+from device.vendors.polar.control import CONTROL, DATA
 from device.vendors.polar.frames import ACC, COMPRESSED, GYRO, Frame
 from device.vendors.polar.streams import WAIT_NS, Merger, Stamper
 from poise.errors import DecodeError
 
-VERITY, H10 = PolarVeritySense(), PolarH10()
-ADDRESS = "A0:9E:1A:0B:C1:23"
 # A packet of a Verity Sense, as somebody recorded it (polar-ble-sdk, issue 443): 1 + 10 + 47 samples.
 RECORDED = bytes.fromhex(
     "0200416fc41245930a81ee021ffe82ff080a10da20d6a30bd9cbe7d6f6c4e6f1e1f3e0151afe281bf8372c25201319110a2f"
@@ -25,25 +24,6 @@ RECORDED = bytes.fromhex(
     "7fa0028919fe3f5f74e72244203f1566b0524d055ca41fbee96800"
 )
 OTHER_CHARACTERISTIC = "0000ffff-0000-1000-8000-00805f9b34fb"
-
-
-def started(vendor: PolarVeritySense | PolarH10) -> tuple[object, list[Notification]]:
-    """A virtual sensor that measures, and what it answered."""
-    sensor = vendor.peripheral(ADDRESS)
-    answers = [answer for write in vendor.start for answer in sensor.write(write.uuid, write.value)]
-    assert sensor.measuring
-    return sensor, answers
-
-
-def wearing(n: int, rate_hz: float, seed: int = 1) -> Samples:
-    """Samples of a moving sensor with a gap of 40 in the middle, ticks as of the year 2026."""
-    rng = np.random.default_rng(seed)
-    index = np.arange(n) + np.where(np.arange(n) < n // 2, 0, 40)
-    t = index / rate_hz
-    sway = np.stack([np.sin(t), np.cos(1.3 * t), np.sin(0.7 * t)], axis=1)
-    acc = 3 * sway + [0, 0, G] + rng.normal(0, 0.05, (n, 3))
-    gyr = 2 * sway + rng.normal(0, 0.02, (n, 3))
-    return Samples(820_000_000_000_000 + np.rint(t * 1e6).astype(np.int64), acc, gyr)
 
 
 def test_addresses_and_commands() -> None:
@@ -212,10 +192,6 @@ def test_what_is_worn_comes_out(vendor: PolarVeritySense | PolarH10, portion: in
     assert (np.diff(got.of) >= 0).all()
 
 
-def part(samples: Samples, start: int, stop: int) -> Samples:
-    return Samples(samples.tick_us[start:stop], samples.acc[start:stop], samples.gyr[start:stop])
-
-
 def fed(vendor: PolarVeritySense | PolarH10, notifications: list[Notification], portion: int) -> Decoded:
     """Everything decoded in portions, as one."""
     decoder = vendor.decoder()
@@ -283,64 +259,6 @@ def test_a_strange_answer_is_counted(answer: str) -> None:
 def test_other_characteristics_are_none_of_the_decoders_business() -> None:
     got = VERITY.decoder().feed([Notification(OTHER_CHARACTERISTIC, b"\x01")])
     assert (len(got.samples), got.damaged) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("command", "answer"),
-    [
-        ("0102", "f0 01 02 00 00 00 01 34 00 01 01 10 00 02 01 08 00 04 01 03"),
-        ("0105", "f0 01 05 00 00 00 01 34 00 01 01 10 00 02 01 d0 07 04 01 03"),
-        ("0202 0001 3400 0101 1000 0201 0800 0401 03", "f002020000"),  # as in issues 331 and 443
-        ("0205 0001 3400 0101 1000 0201 d007 0401 03", "f002050000 0501 295c8f3d"),
-        ("0202 0001 3500 0101 1000 0201 0800 0401 03", "f0020208"),
-        ("0202 0001 3400 0101 0e00 0201 0800 0401 03", "f0020207"),
-        ("0202 0001 3400 0101 1000 0201 1000 0401 03", "f0020209"),
-        ("0202 0001 3400 0101 1000 0201 0800 0401 02", "f002020b"),
-        ("0202 0001 3400 0101 1000 0201 0800", "f0020205"),
-        ("0202 0001 3400 0101 10", "f0020205"),
-        ("0200", "f0020003"),
-        ("02ff", "f002ff02"),
-        ("0302", "f0030206"),
-        ("01", "f0010004"),
-        ("010200", "f0010204"),
-        ("0900", "f0090001"),
-    ],
-)
-def test_the_control_point_answers(command: str, answer: str) -> None:
-    sensor = VERITY.peripheral(ADDRESS)
-    (reply,) = sensor.write(CONTROL, bytes.fromhex(command))
-    assert reply == Notification(CONTROL, bytes.fromhex(answer))
-    assert sensor.measuring == (answer == "f002020000")
-
-
-def test_the_virtual_sensor_starts_once_and_forgets_at_disconnection() -> None:
-    sensor, _ = started(VERITY)
-    again = sensor.write(CONTROL, VERITY.start[0].value)
-    assert again[0].value[3] == Status.ALREADY_IN_STATE
-    sensor.send(part(wearing(100, 52.0), 0, 30))
-    sensor.disconnected()
-    assert not sensor.measuring
-    assert sensor.send(wearing(1000, 52.0)) == []
-    for write in VERITY.start + VERITY.stop:
-        assert sensor.write(write.uuid, write.value)[0].value[3] == Status.SUCCESS
-    assert not sensor.measuring
-
-
-def test_the_virtual_sensor_shows_what_it_is() -> None:
-    verity, h10 = VERITY.peripheral(ADDRESS), H10.peripheral(ADDRESS)
-    assert h10.read(CONTROL) == bytes.fromhex("0f05" + "00" * 15)  # as in issue 360
-    assert verity.read(CONTROL)[1] == 1 << 1 | 1 << 2 | 1 << 3 | 1 << 5 | 1 << 6
-    for vendor, sensor in ((VERITY, verity), (H10, h10)):
-        assert vendor.recognises(sensor.advertised)
-        assert 3 + 2 + len(sensor.advertised.name) + 4 <= 31
-        assert vendor.battery(sensor.read(vendor.battery_uuid)) == (90, False)
-        assert vendor.firmware(sensor.read(vendor.info_uuid))
-        assert set(vendor.subscriptions) <= {
-            end.uuid for end in sensor.endpoints if set(end.access) & {*"ni"}
-        }
-        assert sensor.write(DATA, b"\x01") == ()
-        with pytest.raises(DecodeError):
-            sensor.write(CONTROL, b"")
 
 
 @given(st.lists(st.tuples(st.sampled_from([CONTROL, DATA]), st.binary(max_size=40)), max_size=10))

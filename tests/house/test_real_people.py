@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 import sitting_recordings as sitting
 
-from analytics.wearing.calibration import calibrate
 from device.recordings.recording import RecordingHeader, RecordingWriter
 from ingest.mqtt.embedded import EmbeddedBroker
-from poise.calibration import Calibration, Verdict
+from poise.calibration import Verdict
 from poise.cli import data, parts
 from poise.cli.settings import BrokerPart, load
 from poise.results import Episode, Kind
-from poise.samples import ImuBatch
 from poise.topics import Wearer
 
 pytestmark = [pytest.mark.recordings, pytest.mark.timeout(600)]
@@ -36,26 +34,11 @@ class Judged:
         return bool(self.kinds & FORWARD)
 
 
-def parts_of(session: sitting.Sitting, trial: sitting.Trial) -> dict[str, list[ImuBatch]]:
-    segments: dict[str, list[ImuBatch]] = {}
-    for message in session.during(trial):
-        for batch in message.batches:
-            segments.setdefault(batch.segment, []).append(batch)
-    return segments
-
-
-def own_calibration(session: sitting.Sitting) -> Calibration:
-    """Return the calibration of the person's first upright and first bow from the hips."""
-    upright, bow = (parts_of(session, session.first(p)) for p in ("upright", "forward_bend"))
-    name = f"c-{session.subject:02d}"
-    return calibrate(upright, bow, calibration_id=name, made_us=session.trials[0].start_us)
-
-
 def recording(folder: Path, session: sitting.Sitting) -> Path:
     path = folder / f"{session.subject:02d}.poise"
     header = RecordingHeader(f"sitting-{session.subject:02d}", origin="replayed")
     with RecordingWriter(path, header) as writer:
-        writer.write(own_calibration(session))
+        writer.write(sitting.own_calibration(session))
         for message in session.messages:
             writer.write(message)
     return path
@@ -103,7 +86,9 @@ def share(trials: list[Judged], wanted: bool) -> float:
 def test_everybody_is_there_and_calibrated() -> None:
     sitting.require()
     assert len(sitting.subjects()) == 14
-    verdicts = {subject: own_calibration(sitting.load(subject)).verdict for subject in sitting.subjects()}
+    verdicts = {
+        subject: sitting.own_calibration(sitting.load(subject)).verdict for subject in sitting.subjects()
+    }
     assert set(verdicts.values()) == {Verdict.GOOD}
 
 

@@ -15,7 +15,7 @@ from ingest_helpers import Shelf, calibrated, conclusions, day, eventually, samp
 from servers import Mosquitto, running_mosquitto
 
 from device.spooling.spool import DiskSpool
-from ingest.bridge import Bridge
+from ingest.bridge import Bridge, Pace
 from ingest.database.shards import shards
 from ingest.database.sqlite import reading
 from ingest.mqtt.link import Link
@@ -40,17 +40,23 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 @asynccontextmanager
-async def ingest(mosquitto: Mosquitto, data: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    parent = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "poise.cli.app", "ingest", "--workers", "2", "--data", str(data)),
-        env={**os.environ, "POISE_BROKER__PORT": str(mosquitto.port)},
-    )
+async def ingest(
+    mosquitto: Mosquitto, data: Path, workers: int = 2
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    parent = await poise(mosquitto, data, "ingest", "--workers", workers)
     try:
         yield parent
     finally:
         if parent.returncode is None:
             parent.kill()
             await parent.wait()
+
+
+async def poise(mosquitto: Mosquitto, data: Path, *words: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "poise.cli.app", *map(str, words), "--data", str(data)),
+        env={**os.environ, "POISE_BROKER__PORT": str(mosquitto.port)},
+    )
 
 
 def children(pid: int) -> list[int]:
@@ -75,11 +81,13 @@ async def calibrate(settings: BrokerSettings, files: list[Path]) -> None:
 
 
 @asynccontextmanager
-async def sending(settings: BrokerSettings, folder: Path) -> AsyncIterator[list[DiskSpool]]:
+async def sending(
+    settings: BrokerSettings, folder: Path, pace: Pace | None = None
+) -> AsyncIterator[list[DiskSpool]]:
     """Two gateways that spool a second of samples every twentieth of a second, and send it."""
     spools = [DiskSpool(folder / f"{wearer.patient}.db") for wearer in WEARERS]
     presence = Presence(state="online", gateway="g", session="g1", since_us=0, origin="simulated", program="")
-    bridges = [Bridge(settings, *pair, presence) for pair in zip(WEARERS, spools, strict=True)]
+    bridges = [Bridge(settings, *pair, presence, pace) for pair in zip(WEARERS, spools, strict=True)]
     tasks = [asyncio.create_task(work) for work in (*(b.run() for b in bridges), *map(fill, spools))]
     try:
         yield spools
@@ -121,6 +129,33 @@ async def test_dead_workers_are_started_again_and_nothing_shows(mosquitto: Mosqu
         parent.terminate()
         assert await asyncio.wait_for(parent.wait(), 30) == 0
         assert not any(map(alive, second))
+    nothing_shows(files, tmp_path)
+
+
+async def test_wearers_are_moved_while_their_gateways_go_on(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    one, two = ([shard.file(data) for shard in shards(count)] for count in (1, 2))
+    async with ingest(mosquitto, data, 1) as alone:
+        await eventually(lambda: all(map(Path.exists, one)), 60)
+        await calibrate(mosquitto.settings, one)
+        # New workers have subscribed to nothing before: what was sent meanwhile is sent again after a while.
+        async with sending(mosquitto.settings, tmp_path, Pace(stall_s=3.0)) as spools:
+            await eventually(lambda: count(one[0], "messages") > 50, 60)
+            alone.terminate()
+            assert await asyncio.wait_for(alone.wait(), 30) == 0
+            mover = await poise(mosquitto, data, "store", "spread", "--workers", 2)
+            assert await asyncio.wait_for(mover.wait(), 30) == 0
+            assert 10 < count(two[0], "messages") < SECONDS
+            async with ingest(mosquitto, data, 2) as parent:
+                await eventually(lambda: all(count(file, "messages") == SECONDS for file in two), 60)
+                await eventually(lambda: not any(spool.depth() for spool in spools), 30)
+                parent.terminate()
+                assert await asyncio.wait_for(parent.wait(), 30) == 0
+    nothing_shows(two, tmp_path)
+
+
+def nothing_shows(files: list[Path], tmp_path: Path) -> None:
+    """The results in the databases of both wearers are those of a day without any trouble."""
     for wearer, file in zip(WEARERS, files, strict=True):
         undisturbed = Shelf(tmp_path / f"whole-{wearer.patient}.db")
         take_all(undisturbed, [received_for(wearer), *samples(day(SECONDS), wearer)])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from servers import INFLUX_VERSIONS, Influx, InfluxSettings, Mosquitto, running_influx, running_mosquitto
 
+from device.spooling.spool import DiskSpool
 from ingest.mqtt.embedded import EmbeddedBroker
 from ingest.mqtt.settings import BrokerSettings
 
@@ -49,3 +50,11 @@ async def broker(request: pytest.FixtureRequest, tmp_path: Path):
         with running_mosquitto(tmp_path) as server:
             settings: BrokerSettings = server.settings
             yield settings
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[DiskSpool]:
+    """What waits at a gateway."""
+    spool = DiskSpool(tmp_path / "spool.db")
+    yield spool
+    spool.close()

@@ -37,13 +37,6 @@ def clinic(tmp_path: Path) -> Iterator[Clinic]:
         yield made
 
 
-@pytest.fixture
-def spool(tmp_path: Path) -> Iterator[DiskSpool]:
-    spool = DiskSpool(tmp_path / "spool.db")
-    yield spool
-    spool.close()
-
-
 @asynccontextmanager
 async def ingesting(clinic: Clinic, path: Path) -> AsyncIterator[Ingest]:
     database, settings = Database(path), clinic.settings(accounts.INGEST)

@@ -1,26 +1,21 @@
 """From a gateway's spool over a real broker to the disk and back: every message stored exactly once."""
 
 import asyncio
-import contextlib
 import os
 import sys
 import threading
-import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ingest_helpers import SENSORS, START_US, WEARER, Shelf, calibration, day, eventually
-from seconds_table import asked
+from ingest_helpers import SENSORS, START_US, WEARER, Shelf, day, eventually
+from line_helpers import PRESENCE, QUICK, announce_calibration, bridging, ingesting, running, stored_sequences
 from servers import Mosquitto
 
 from device.spooling.spool import DiskSpool
-from ingest.bridge import Bridge, Pace
-from ingest.database.sqlite import Database, reading
+from ingest.bridge import Bridge
+from ingest.database.sqlite import Database
 from ingest.live import MqttLiveFeed
 from ingest.mqtt.embedded import EmbeddedBroker
 from ingest.mqtt.link import Link
@@ -30,56 +25,8 @@ from ingest.results.store import SqliteResults
 from ingest.worker import Ingest
 from poise import notices
 from poise.errors import ConfigurationError
-from poise.notices import CalibrationNotice, Live, Presence, SensorStatus, Stored
+from poise.notices import Live, SensorStatus, Stored
 from poise.topics import Leaf
-
-PRESENCE = Presence(state="online", gateway="desk", session="g1", since_us=START_US, origin="simulated")
-QUICK = Pace(stall_s=1.0, ask_s=0.3, hole_s=0.3)
-
-
-@asynccontextmanager
-async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        if task.done():
-            task.result()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-@asynccontextmanager
-async def ingesting(settings: BrokerSettings, path: Path) -> AsyncIterator[Ingest]:
-    database = Database(path)
-    ingest = Ingest(settings, database, SqliteResults(path), clock=lambda: time.time_ns() // 1000)
-    async with running(ingest.run()):
-        yield ingest
-    database.close()
-
-
-@asynccontextmanager
-async def bridging(settings: BrokerSettings, spool: DiskSpool, pace: Pace = QUICK) -> AsyncIterator[Bridge]:
-    bridge = Bridge(settings, WEARER, spool, PRESENCE, pace)
-    async with running(bridge.run()):
-        yield bridge
-
-
-@pytest.fixture
-def spool(tmp_path: Path):
-    spool = DiskSpool(tmp_path / "spool.db")
-    yield spool
-    spool.close()
-
-
-def stored_sequences(path: Path) -> list[int]:
-    with reading(path) as c:
-        return [row[0] for row in c.execute("SELECT sequence FROM messages ORDER BY sequence")]
-
-
-def announce_calibration(bridge: Bridge) -> None:
-    bridge.announce(Leaf.CALIBRATION, notices.encode(CalibrationNotice(calibration=calibration())))
 
 
 async def test_a_wearers_minute_and_a_half_arrives_and_is_judged(
@@ -184,98 +131,6 @@ async def test_a_gateway_that_vanishes_is_said_to_be_lost(broker: BrokerSettings
         gateway.kill()
         await gateway.wait()
         await eventually(lambda: reader.presence(WEARER).state == "lost")
-
-
-@pytest.mark.mosquitto
-async def test_killing_mosquitto_in_mid_stream_loses_and_doubles_nothing(
-    mosquitto: Mosquitto, spool: DiskSpool, tmp_path: Path
-) -> None:
-    path, settings = tmp_path / "poise.db", mosquitto.settings
-    async with ingesting(settings, path) as ingest, bridging(settings, spool) as bridge:
-        announce_calibration(bridge)
-        for i, m in enumerate(day(200)):
-            await asyncio.to_thread(spool.put, m)
-            if i in (50, 120):
-                await eventually(lambda: ingest.counts.stored > 20)
-                await asyncio.to_thread(mosquitto.kill)
-            if i in (90, 150):
-                await asyncio.to_thread(mosquitto.start)
-        await eventually(lambda: spool.depth() == 0, within_s=40)
-    assert stored_sequences(path) == list(range(200))
-    with reading(path) as c:
-        assert c.execute("SELECT sum(stored), sum(missing) FROM ledger").fetchone() == (200 * 200, 0)
-
-
-INGEST_SCRIPT = """
-import asyncio, sys, time
-from dataclasses import replace
-from datetime import date
-from pathlib import Path
-from ingest.mqtt.settings import BrokerSettings
-from ingest.database.sqlite import Database
-from ingest.results.store import SqliteResults
-from ingest.worker import Ingest
-path = Path(sys.argv[1])
-settings = BrokerSettings(port=int(sys.argv[2]))
-ingest = Ingest(settings, Database(path), SqliteResults(path), clock=lambda: time.time_ns() // 1000)
-asyncio.run(ingest.run())
-"""
-
-
-@pytest.mark.mosquitto
-async def test_killing_ingest_in_mid_stream_changes_nothing_in_the_end(
-    mosquitto: Mosquitto, spool: DiskSpool, tmp_path: Path
-) -> None:
-    path, whole = tmp_path / "poise.db", tmp_path / "whole.db"
-    Database(path).close()
-
-    async def start() -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-c", INGEST_SCRIPT, str(path), str(mosquitto.port)
-        )
-
-    process = await start()
-    try:
-        async with bridging(mosquitto.settings, spool) as bridge:
-            announce_calibration(bridge)
-            for i, m in enumerate(day(200)):
-                await asyncio.to_thread(spool.put, m)
-                await asyncio.sleep(0.002)
-                if i in (60, 130):
-                    await eventually(lambda i=i: len(stored_sequences(path)) > i - 30)
-                    process.kill()
-                    await process.wait()
-                    process = await start()
-            await eventually(lambda: spool.depth() == 0, within_s=40)
-    finally:
-        process.kill()
-        await process.wait()
-    assert stored_sequences(path) == list(range(200))
-
-    unbroken = DiskSpool(tmp_path / "unbroken.db")
-    for m in day(200):
-        unbroken.put(m)
-    async with EmbeddedBroker(0) as broker, ingesting(broker.settings, whole) as ingest:
-        await ingest.until_connected()
-        async with bridging(broker.settings, unbroken) as bridge:
-            announce_calibration(bridge)
-            await eventually(lambda: unbroken.depth() == 0)
-    unbroken.close()
-    assert concluded(path) == concluded(whole)
-    assert len(concluded(path)[0]) == 3
-
-
-def concluded(path: Path) -> tuple[list[Any], list[Any], list[Any]]:
-    with reading(path) as c:
-        return (
-            c.execute("SELECT episode FROM episodes ORDER BY id").fetchall(),
-            asked(
-                c,
-                "SELECT name, t_s, mean, low, high, coverage FROM seconds "
-                "JOIN streams ON id = stream ORDER BY 1, 2",
-            ),
-            c.execute("SELECT * FROM exposures ORDER BY 2, 3, 4").fetchall(),
-        )
 
 
 async def test_what_was_sent_while_ingest_was_away_is_asked_for_again(

@@ -14,6 +14,7 @@ from analytics.exposure.counts import QuarterExposure
 from ingest.reading import Series
 from ingest.results.influxdb.layout import CONCLUSIONS, TABLES, Table
 from ingest.results.quarters import quarters_in, to_text
+from poise.errors import WireError
 from poise.results import QUARTER_S, Episode, Exposure, Results
 from poise.seconds import SecondBlock, blocks_of
 from poise.topics import Wearer
@@ -21,6 +22,7 @@ from poise.topics import Wearer
 _TABLES: Final = {table.measurement.encode(): table for table in TABLES.values()}
 _QUARTER_US: Final = QUARTER_S * 1_000_000
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_WHOSE: Final = re.compile(rb"[a-z_]+,site=([^, ]+),patient=([^, ]+)[, ]")
 _NEVER: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -126,3 +128,15 @@ def _string(text: str) -> str:
 
 _quoted = lru_cache(4096)(_string)
 """The same for names, which come again and again."""
+
+
+def wearer_in(line: bytes) -> Wearer:
+    """Return whose a line is.
+
+    Raises:
+        WireError: if it is no line of ours.
+    """
+    found = _WHOSE.match(line)
+    if found is None:
+        raise WireError(f"{line[:80]!r} does not say whose it is", reason="line")
+    return Wearer(found[2].decode(errors="replace"), found[1].decode(errors="replace"))

@@ -17,6 +17,8 @@ ALARM_SHARE: Final = 0.25
 DEFAULT_MOST_BYTES: Final = 10_000_000_000
 """115 days of one wearer; their raw samples take five times as much of the same disk. Project decision."""
 _FAST: Final = 1
+_TAGS: Final = 1024
+"""Bytes of a line in which its tags are, whatever they say."""
 _COMPRESSED: Final = b"\x78"
 """How zlib begins at this window size; a line begins with a letter. Older rows are one plain line each."""
 
@@ -66,11 +68,22 @@ def oldest(c: Connection, most_lines: int) -> Batch:
     upto, lines, size = 0, list[bytes](), 0
     for row, body in c.execute("SELECT id, body FROM outbox ORDER BY id"):
         upto, size = row, size + len(body)
-        plain = zlib.decompress(body) if body.startswith(_COMPRESSED) else body
-        lines += plain.split(b"\n")
+        lines += lines_in(body)
         if len(lines) >= most_lines:
             break
     return Batch(upto, tuple(lines), size)
+
+
+def lines_in(body: bytes) -> list[bytes]:
+    """Return the lines of a row."""
+    plain = zlib.decompress(body) if body.startswith(_COMPRESSED) else body
+    return plain.split(b"\n")
+
+
+def first_in(body: bytes) -> bytes:
+    """Return the beginning of a row's first line, with its tags, without reading all of it."""
+    plain = zlib.decompressobj().decompress(body, _TAGS) if body.startswith(_COMPRESSED) else body
+    return plain.partition(b"\n")[0]
 
 
 def remove(c: Connection, batch: Batch) -> None:
