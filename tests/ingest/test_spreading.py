@@ -245,7 +245,7 @@ def test_a_full_disk_is_told_before_and_meanwhile(tmp_path: Path, monkeypatch: p
     plain = filling._insert
 
     def tight(c: Connection, table: tables.Table, rows: Sequence[tables.Row]) -> None:
-        c.execute("PRAGMA max_page_count = 60")
+        c.execute("PRAGMA max_page_count = 1")  # it stays at what the file has by now
         plain(c, table, rows)
 
     monkeypatch.setattr(filling, "_insert", tight)
