@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -14,6 +15,7 @@ from ingest.bridge import Bridge
 from ingest.mqtt.link import Link
 from ingest.mqtt.settings import BrokerSettings, Outgoing
 from poise import notices
+from poise.calibration import Calibration
 from poise.errors import BrokerError
 from poise.notices import CalibrationNotice, Presence, Stored
 from poise.samples import SampleMessage
@@ -35,9 +37,8 @@ class Samples:
         simulated = Simulated("desk", seed=1, segments=SENSORS, rate_hz=50.0)
         length = 6.0 * GROUPS + seconds + 2 * message_s
         self._seconds = list(simulated.to_messages(0, SESSION, stop_s=length))
-        self.calibration = notices.encode(
-            CalibrationNotice(calibration=simulated.true_calibration(1_000_000))
-        )
+        self.true_calibration = simulated.true_calibration(1_000_000)
+        self.calibration = notices.encode(CalibrationNotice(calibration=self.true_calibration))
 
     def message(self, group: int, number: int, first_us: int) -> SampleMessage:
         """Return a group's message: its own stretch of the simulated wearer, at another time."""
@@ -70,6 +71,22 @@ class Ward:
         self._tasks: list[asyncio.Task[None]] = []
         self._start_us = 0
         self._samples = Samples(message_s, message_s * self._count)
+        self._first_us: dict[int, list[int]] = {group: [] for group in range(GROUPS)}
+
+    @property
+    def wearers(self) -> list[Wearer]:
+        """All of them."""
+        return self._wearers
+
+    @property
+    def calibration(self) -> Calibration:
+        """Everybody's."""
+        return self._samples.true_calibration
+
+    def messages(self, group: int) -> Iterator[SampleMessage]:
+        """Yield what was sent for each wearer of a group."""
+        for number, first_us in enumerate(self._first_us[group]):
+            yield self._samples.message(group, number, first_us)
 
     async def __aenter__(self) -> Self:
         await self._link.__aenter__()
@@ -108,6 +125,7 @@ class Ward:
                         self._link.send(Outgoing(wearer.topic(Leaf.SAMPLES), payload, 1))
                     except BrokerError:
                         return
+                self._first_us[group].append(first_us)
 
     def unconfirmed(self, older_s: float) -> int:
         """Return how many messages have waited longer than that."""
