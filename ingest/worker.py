@@ -199,9 +199,10 @@ class Ingest:
                 await asyncio.sleep(_WAITS_S[min(tries, len(_WAITS_S) - 1)])
                 tries += 1
             else:
-                if self.trouble:
-                    log.info("the store works again")
-                self.trouble = ""
+                # Only what had failed tells: on a full disk everything that but reads goes on well.
+                if tries and self.trouble:
+                    log.warning("the store works again")
+                    self.trouble = ""
                 return done
 
     async def _tick(self, thread: ThreadPoolExecutor) -> None:
