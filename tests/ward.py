@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import resource
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -163,7 +165,8 @@ class SpoolWard:
         self._settings, self._samples = settings, Samples(message_s, 600)
         self.calibration = self._samples.calibration
         (folder / "spools").mkdir()
-        self._spools = [DiskSpool(folder / "spools" / f"{w.patient}.db") for w in self.wearers]
+        with _low_numbers_kept(4 * wearers):
+            self._spools = [DiskSpool(folder / "spools" / f"{w.patient}.db") for w in self.wearers]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -209,6 +212,19 @@ class SpoolWard:
     def _put(self, group: int, message: SampleMessage) -> None:
         for spool in self._spools[group::GROUPS]:
             spool.put(message)
+
+
+@contextmanager
+def _low_numbers_kept(count: int) -> Iterator[None]:
+    """Let files opened meanwhile have high numbers: paho waits with `select`, which knows 1,024 only."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    kept = [os.open(os.devnull, os.O_RDONLY) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for number in kept:
+            os.close(number)
 
 
 def _at(message: SampleMessage, shift_us: int) -> SampleMessage:

@@ -211,7 +211,8 @@ class Link:
         except ssl.SSLError as exc:
             raise BrokerError(f"no TLS at {settings.place} ({exc.reason}); check the port") from exc
         except (OSError, ValueError) as exc:
-            raise BrokerError(f"no MQTT broker answers at {settings.place} ({exc})") from exc
+            why = str(exc) or f"silent for {_CONNECT_S:.0f} s"
+            raise BrokerError(f"no MQTT broker answers at {settings.place} ({why})") from exc
 
     def _new_client(self) -> paho.Client:
         """Decide in one place which MQTT is spoken to which broker."""
