@@ -23,22 +23,21 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from ingest_helpers import Shelf  # noqa: E402
 from live import ingest  # noqa: E402
-from seconds_table import asked  # noqa: E402
-from servers import Mosquitto, Server, running_influx, running_mosquitto  # noqa: E402
+from servers import InfluxSettings, Mosquitto, Server, running_influx, running_mosquitto  # noqa: E402
 from ward import GROUPS, SpoolWard, family  # noqa: E402
 
 from ingest.database.shards import shard_of, shards  # noqa: E402
 from ingest.database.sqlite import reading  # noqa: E402
 from ingest.mqtt.settings import Received  # noqa: E402
+from ingest.results.copying import Copyable  # noqa: E402
+from ingest.results.influxdb.copying import InfluxCopy  # noqa: E402
+from ingest.results.influxdb.server import InfluxServer  # noqa: E402
+from ingest.results.sqlite_copy import SqliteCopy  # noqa: E402
 from poise.topics import Leaf, Wearer  # noqa: E402
 
 WORKERS = 2
-CONCLUDED = {
-    "seconds": "SELECT name, t_s, mean, low, high, coverage FROM seconds JOIN streams ON streams.id = stream "
-    "WHERE wearer = ? ORDER BY 1, 2",
-    "episodes": "SELECT episode FROM episodes WHERE wearer = ? ORDER BY id",
-    "exposures": "SELECT quarter_s, run_us, kind, seconds FROM exposures WHERE wearer = ? ORDER BY 1, 2, 3",
-}
+FORWARDED_S = 120.0
+EVER_S = 2**33
 
 
 async def kill_at_random(
@@ -65,10 +64,33 @@ async def kill_at_random(
     return counts
 
 
-def settle(ward: SpoolWard, data: Path, *, results: bool) -> tuple[int, int, int]:
+def concluded(store: Copyable, wearer: Wearer) -> tuple[object, ...]:
+    """Return all that a store has of a wearer, in an order of its own."""
+    parts = [part for _, part in store.read(wearer, 0, EVER_S)]
+    return (
+        sorted((s for part in parts for s in part.seconds), key=lambda s: (s.t_s, s.stream)),
+        sorted((e for part in parts for e in part.episodes), key=lambda e: e.id),
+        sorted((x for part in parts for x in part.exposures), key=lambda x: (x.quarter_s, x.run_us, x.kind)),
+    )
+
+
+def forwarded(data: Path) -> None:
+    """Wait until InfluxDB has everything."""
+    began = time.monotonic()
+    for file in data.glob("poise*.db"):
+        while time.monotonic() - began < FORWARDED_S:
+            with reading(file) as c:
+                if not c.execute("SELECT lines FROM outbox_size").fetchone()[0]:
+                    break
+            time.sleep(0.5)
+
+
+def settle(ward: SpoolWard, data: Path, influx: InfluxSettings | None) -> tuple[int, int, int]:
     """Return messages lost, messages stored twice, and wearers whose results are not the undisturbed ones."""
     lost = twice = differ = 0
     files = [shard.file(data) for shard in shards(WORKERS)]
+    forwarded(data)
+    server = InfluxCopy(InfluxServer(influx)) if influx else None
     for group in range(min(GROUPS, len(ward.wearers))):
         alone = Shelf(data / f"alone-{group}.db")
         mine = ward.wearers[group::GROUPS]
@@ -83,9 +105,8 @@ def settle(ward: SpoolWard, data: Path, *, results: bool) -> tuple[int, int, int
                 sequences = [row[0] for row in rows]
                 lost += len(set(range(len(payloads))) - set(sequences))
                 twice += len(sequences) - len(set(sequences))
-                there = {k: asked(c, sql, (name,), name) for k, sql in CONCLUDED.items()}
-            wanted = {k: alone.rows(sql, f"home/{mine[0].patient}") for k, sql in CONCLUDED.items()}
-            differ += results and there != wanted
+            there = concluded(server or SqliteCopy(files[shard_of(wearer, WORKERS)]), wearer)
+            differ += there != concluded(SqliteCopy(alone.path), mine[0])
         alone.database.close()
     return lost, twice, differ
 
@@ -141,7 +162,7 @@ def main() -> None:
         print(f"{given.wearers} wearers, {given.message} s a message, {given.kills} kills:", flush=True)
         ward = SpoolWard(broker.settings, given.wearers, given.message, folder)
         asyncio.run(work(broker, parent, influx[1] if influx else None, ward, given))
-        lost, twice, differ = settle(ward, folder / "data", results=not influx)
+        lost, twice, differ = settle(ward, folder / "data", influx[0] if influx else None)
         messages = sum(len(ward.sent[i % GROUPS]) for i in range(given.wearers))
         print(
             f"  {messages} messages: {lost} lost, {twice} stored twice; {differ} wearers with other results"
