@@ -1,0 +1,63 @@
+"""What every entry of the clinical record has in common.
+
+The record of a patient is a row of entries. An entry is never changed: a correction is a later version beside
+it, a withdrawal a version that says so. What an entry holds is told by its kind, one class each.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Final
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
+"""Free text of a clinician, therapist or patient."""
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+"""A name or a short answer."""
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""A time with its offset; kept in UTC. Which local day it belongs to is told by the patient's time zone."""
+
+
+class Part(BaseModel):
+    """A piece of an entry: frozen, and refusing what it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entry(Part):
+    """One statement in the record of a patient.
+
+    Attributes:
+        kind: the name of the class in storage and in addresses; never changed once released.
+        version: of the fields; raised when stored entries of before need a step to be read.
+    """
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+
+
+Kinds = dict[str, type[Entry]]
+
+
+def by_kind(kinds: Iterable[type[Entry]]) -> Kinds:
+    """Return the classes by their kind.
+
+    Raises:
+        ValueError: if two have the same.
+    """
+    found: Kinds = {}
+    for cls in kinds:
+        if cls.kind in found:
+            raise ValueError(f"two kinds of entry are called {cls.kind}")
+        found[cls.kind] = cls
+    return found
+
+
+SCORE: Final = (0, 10)
+"""A pain or soreness rating: 0 none, 10 the worst imaginable (LOINC 72514-3)."""
