@@ -12,7 +12,6 @@ import numpy as np
 
 from analytics.exposure.counts import QuarterExposure
 from ingest.database import chunks, fresh
-from ingest.database.rows import NOTHING
 from ingest.database.sqlite import Connection, reading
 from ingest.reading import Day, Series
 from ingest.results.coarse import coarser, step_for, whole_steps
@@ -95,10 +94,8 @@ class SqliteResults:
         step_s = step_for(from_s, to_s, points)
         within = whole_steps(from_s, to_s, step_s)
         with reading(self._path) as connection:
-            return {
-                stream: coarser(_series(connection, key(wearer), stream, *within), step_s)
-                for stream in streams
-            }
+            found = chunks.read_of(connection, key(wearer), streams, *within)
+        return {stream: coarser(Series(rows.t_s, *rows.values), step_s) for stream, rows in found.items()}
 
     def episodes(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Episode]:
         """See `ResultStore`."""
@@ -133,12 +130,6 @@ class SqliteResults:
         )
         with reading(self._path) as connection:
             return [unpack(row[0]) for row in connection.execute(sql, (key(wearer), from_s, to_s))]
-
-
-def _series(c: Connection, name: str, stream: str, from_s: int, to_s: int) -> Series:
-    known = c.execute("SELECT id FROM streams WHERE wearer = ? AND name = ?", (name, stream)).fetchone()
-    rows = chunks.read(c, known[0], from_s, to_s) if known else NOTHING
-    return Series(rows.t_s, *rows.values)
 
 
 def _write_seconds(connection: Connection, wearer: str, seconds: Sequence[Second]) -> None:
