@@ -35,8 +35,10 @@ OWNERS = {
     "desktop_notifier": ("device/cueing/desktop.py",),
     "typer": ("poise/cli/",),
     "rich": ("poise/cli/",),
-    "pydantic": ("poise/cli/",),
+    "pydantic": ("poise/cli/", "poise/care/", "ingest/record/"),
     "pydantic_settings": ("poise/cli/",),
+    "sqlalchemy": ("ingest/record/",),
+    "alembic": ("ingest/record/",),
 }
 
 
