@@ -5,13 +5,15 @@ it, a withdrawal a version that says so. What an entry holds is told by its kind
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Final
+from datetime import UTC, datetime, time
+from typing import Annotated, ClassVar, Final, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
 """Free text of a clinician, therapist or patient."""
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+"""Free text that is not empty."""
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 """A name or a short answer."""
 
@@ -22,6 +24,29 @@ def _utc(at: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 """A time with its offset; kept in UTC. Which local day it belongs to is told by the patient's time zone."""
+
+
+def _wall(at: time) -> time:
+    if at.tzinfo is not None or at.second or at.microsecond:
+        raise ValueError("a local time has hours and minutes, and no offset")
+    return at
+
+
+LocalTime = Annotated[time, AfterValidator(_wall)]
+"""What a clock on the wall shows, to the minute; the time zone comes from elsewhere."""
+
+_T = TypeVar("_T")
+
+
+def each_once(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    """Refuse a row that names something twice.
+
+    Raises:
+        ValueError: if it does.
+    """
+    if len(set(values)) < len(values):
+        raise ValueError("name each once")
+    return values
 
 
 class Part(BaseModel):
