@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from postgresql_server import fresh_database, running_postgresql
+from record_helpers import KEY, House
 
+from ingest.record.audit import Audit
 from ingest.record.database import RecordDatabase, url_in
 
 
@@ -33,3 +35,8 @@ def database(url: str) -> Iterator[RecordDatabase]:
         opened = RecordDatabase(url)
         stack.callback(opened.close)
         yield opened
+
+
+@pytest.fixture
+def house(database: RecordDatabase) -> House:
+    return House(database, Audit(database, KEY))
