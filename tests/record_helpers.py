@@ -5,12 +5,16 @@ from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import UUID
 
+from ingest.record.accounts import Accounts
 from ingest.record.audit import Audit
 from ingest.record.bodies import Bodies
 from ingest.record.database import RecordDatabase
 from ingest.record.entries import Entries, Page, Version, Wanted
-from ingest.record.identity import Who
+from ingest.record.identity import Identity, Role, Who
+from ingest.record.invitations import Invitations
+from ingest.record.passwords import Passwords
 from ingest.record.patients import Patient, Patients
+from ingest.record.tokens import Tokens
 from poise.care.entry import Entry, by_kind
 from poise.care.injections import Component, Guidance, Injection, Muscle, Position, Side, Site, Substance
 from poise.topics import Wearer
@@ -23,6 +27,10 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 ANNA = Who("a" * 32, "198.51.100.7")
 WEARER = Wearer("P-0142", "north")
+GOOD = "seven quiet herons"
+BETTER = "eight louder herons"
+CHEAP = Passwords(1, 8, 1)
+"""Hashes that are made at once: what is tested is not how long argon2 takes."""
 
 
 class Remark(Entry):
@@ -54,6 +62,7 @@ class House:
     database: RecordDatabase
     audit: Audit
     bodies: Bodies = BODIES
+    passwords: Passwords = CHEAP
 
     @property
     def entries(self) -> Entries:
@@ -62,6 +71,27 @@ class House:
     @property
     def patients(self) -> Patients:
         return Patients(self.audit)
+
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(self.database, self.audit, self.passwords)
+
+    @property
+    def tokens(self) -> Tokens:
+        return Tokens(self.database, self.audit)
+
+    @property
+    def invitations(self) -> Invitations:
+        return Invitations(self.database, self.audit, self.passwords)
+
+    def account(self, name: str = "anna", role: Role = Role.THERAPIST, now_us: int = NOW) -> Identity:
+        """An account whose owner has chosen the password `GOOD`."""
+        patient = self.patient(Wearer(f"P-of-{name}")) if role is Role.PATIENT else None
+        with self.database.writing() as session:
+            handed = self.accounts.create(session, ANNA, name, role, now_us, patient.id if patient else None)
+        identity, _ = self.accounts.sign_in(name, handed.password, "", now_us)
+        self.accounts.change_password(identity, handed.password, GOOD, "", now_us)
+        return replace(identity, must_change=False)
 
     def reading_with(self, bodies: Bodies) -> "House":
         return replace(self, bodies=bodies)

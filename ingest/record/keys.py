@@ -21,7 +21,7 @@ def new_secret() -> str:
 
 def digest(secret: str) -> str:
     """Return what is kept of a secret that is random: its SHA-256, in hexadecimal digits."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def keyed(key: bytes, purpose: str, name: str) -> str:
@@ -32,7 +32,7 @@ def keyed(key: bytes, purpose: str, name: str) -> str:
         purpose: so that a patient and an address that are called the same have different ones.
         name: what is not to be kept.
     """
-    return hmac.new(key, f"{purpose}\0{name}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, f"{purpose}\0{name}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def key_in(folder: Path) -> bytes:

@@ -95,9 +95,11 @@ class Patients:
         """Give a patient another time zone or status.
 
         Raises:
+            RecordMissingError: if the patient was erased meanwhile.
             RecordRefusedError: if there is no such time zone.
         """
-        row = session.get_one(PatientRow, patient.id)
+        if (row := session.get(PatientRow, patient.id)) is None:
+            raise RecordMissingError("there is no such patient")
         row.zone = row.zone if zone is None else _zone(zone)
         row.status = row.status if status is None else status.value
         self._audit.note(session, who, Action.CHANGED, patient.about, now_us, patient.wearer)

@@ -39,6 +39,7 @@ OWNERS = {
     "pydantic_settings": ("poise/cli/",),
     "sqlalchemy": ("ingest/record/",),
     "alembic": ("ingest/record/",),
+    "argon2": ("ingest/record/passwords.py",),
 }
 
 
