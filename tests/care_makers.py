@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from poise.care.first_days import CheckIn, Which
 from poise.care.injections import Guidance, Injection, Muscle, Position, Side, Site
 
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -41,3 +43,8 @@ def injected(
         course=course,
         pain_before=pain_before,
     )
+
+
+def answer(at: datetime, injection: UUID, which: Which | None = None, **given: Any) -> CheckIn:
+    """Return a check-in."""
+    return CheckIn(at=at, injection=injection, which=which, **given)

@@ -57,11 +57,11 @@ YARDSTICKS: Final = {
         more_is_better=True,
     ),
 }
-"""By measure. The MCIC of neck pain is the ROC cut-off; Cleland 2008 has 1.3 for mechanical neck pain, and by
-the mean change of those improved it would be 4.1. For a mean of self-chosen activities others have MDC 3.3 and
-MCID 2.2 (Young 2010, doi:10.1097/PHM.0b013e3181ec98e6, cervical radiculopathy) and 1.1 as detectable (Thoomes
-2023, doi:10.1093/ptj/pzad113, nonspecific neck pain): the middle is taken, a project decision. All are of
-people with neck pain or cervical radiculopathy, none of people after an injection."""
+"""By measure. The MCIC of neck pain is the ROC cut-off; Cleland 2008 has 1.3 for mechanical neck pain, and
+by the mean change of those improved it would be 4.1. For a mean of self-chosen activities others have MDC
+3.3 and MCID 2.2 (Young 2010, doi:10.1097/PHM.0b013e3181ec98e6, cervical radiculopathy) and 1.1 as detectable
+(Thoomes 2023, doi:10.1093/ptj/pzad113, nonspecific neck pain): the middle is taken, a project decision. All
+are of people with neck pain or cervical radiculopathy, none of people after an injection."""
 
 
 class Answer(StrEnum):

@@ -28,10 +28,11 @@ def day_begins(day: date, zone: ZoneInfo) -> datetime:
 
 
 def next_moment(after: datetime, at: time, zone: ZoneInfo) -> datetime:
-    """Return the first moment later than `after` at which a local clock shows a time, in UTC."""
-    today = day_of(after, zone)
-    ahead = (today + timedelta(days=i) for i in range(3))
-    found = (
-        datetime.combine(day, at.replace(fold=fold), zone).astimezone(UTC) for day in ahead for fold in (0, 1)
-    )
-    return min(moment_ for moment_ in found if moment_ > after)
+    """Return the first moment later than `after` at which a local clock shows a time, in UTC.
+
+    A time shown twice on a day is two moments; for one that is skipped see `moment`.
+    """
+    days = [day_of(after, zone) + timedelta(days=i) for i in range(3)]
+    again = [datetime.combine(day, at.replace(fold=1), zone).astimezone(UTC) for day in days]
+    shown = [one for one in again if one.astimezone(zone).time().replace(fold=0) == at.replace(fold=0)]
+    return min(one for one in (*(moment(day, at, zone) for day in days), *shown) if one > after)

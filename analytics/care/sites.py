@@ -45,11 +45,11 @@ _INSTEAD: Final = {
     Segment.SCAPULA_RIGHT: (Segment.UPPER_ARM_RIGHT,),
 }
 GARMENT: Final = (
-    "Or wear it in the pocket of a close garment over {place}, without adhesive and without pressure. It moves "
-    "more there, so calibrate anew and expect less exact angles."
+    "Or wear it in the pocket of a close garment over {place}, without adhesive and without pressure. It "
+    "moves more there, so calibrate anew and expect less exact angles."
 )
 SKIN_QUESTION: Final = (
-    "How does the skin under the sensor look and feel? The injection site is asked about apart."
+    "How does the skin under the sensor look and feel? The injection has questions of its own."
 )
 SKIN_REST_H: Final = 24
 """Hours without a sensor after skin that stays red or itches. Project decision; broken skin rests until it
