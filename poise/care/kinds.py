@@ -10,6 +10,7 @@ from poise.care.flags import Flag, FlagHandling
 from poise.care.injections import Injection
 from poise.care.plans import Plan, PlanReview
 from poise.care.ratings import Flare, Function, Rating
+from poise.care.sheets import SheetRead
 from poise.care.treatments import Ergonomics, Treatment
 from poise.care.visits import Appointment, Note, Question
 
@@ -33,6 +34,7 @@ KINDS: Final[Kinds] = by_kind(
         ProcedureConsent,
         Question,
         Rating,
+        SheetRead,
         Skin,
         Treatment,
     ]
