@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Path, Request
 from fastapi.routing import APIRoute
 
 from dashboards.api.access import Gate, gate_of
@@ -21,6 +21,13 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     429: {"description": "Too many requests"},
     503: {"description": "The record cannot be read or written now"},
 }
+
+
+def _whose(
+    site: Annotated[str, Path(max_length=64)],
+    patient: Annotated[str, Path(max_length=64)],
+) -> None:
+    """Say in the OpenAPI document what the path of a patient is made of."""
 
 
 def service_of(request: Request) -> Service:
@@ -60,6 +67,7 @@ def add(
         path,
         handler,
         methods=[method],
+        dependencies=[Depends(_whose)] if path.startswith(PATIENT) else [],
         response_model=answer,
         status_code=status,
         operation_id=name or handler.__name__,
