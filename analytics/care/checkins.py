@@ -1,7 +1,7 @@
 """Check-ins at 2, 24, 48 and 72 hours and on day 7: what is due, open, answered or missed.
 
 That soreness peaks within 24 to 48 hours and that signs show in the first days is the document's; the five
-times are those of the issue of this project, how long each may be answered is a project decision.
+times and how long each may be answered are project decisions.
 """
 
 from collections.abc import Iterable

@@ -119,6 +119,7 @@ def test_what_answers_raise(row: Row, expected: list[list[FlagCode]]) -> None:
         (None, (1, None, None, 5), [[], []]),
         (None, (8, 8, 8, 8, 8), [[], [], [], [], []]),
         (4, (4, 3, 3, 3, 3), [[], [], [], [], []]),
+        (5, (5, 5, 4, 4, 4), [[], [], [], [], PAIN]),
         (3, (3, 3, 3, 3, 5), [[], [], [], [], PAIN]),
         (10, (8, 8, 8, 8, 8), [[], [], [], [], []]),
     ],
@@ -152,6 +153,8 @@ def test_day_7_is_a_local_day() -> None:
     given_ = answer(local("2026-05-11T00:10"), KEY, soreness=1)
     assert [a.week for a in counted(KEY, there, [given_], VIENNA)] == [True]
     assert [a.week for a in counted(KEY, there, [given_], KOLKATA)] == [False]
+    named = given_.model_copy(update={"which": D7})
+    assert [a.week for a in counted(KEY, there, [named], KOLKATA)] == [True]
 
 
 def test_each_injection_is_judged_by_its_own_answers() -> None:
