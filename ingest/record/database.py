@@ -115,11 +115,18 @@ class RecordDatabase:
         """Fold SQLite's log into the file and empty it, so that no erased page stays in it.
 
         PostgreSQL does the like by itself, when it vacuums and recycles its log.
+
+        Raises:
+            StoreUnavailableError: if somebody reads an older state just now: to be called again.
         """
         if self._engine.dialect.name != "sqlite":
             return
         with in_our_words(self.name), closing(self._engine.raw_connection()) as raw:
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            raise StoreUnavailableError(
+                f"the log of {self.name} is being read; it is emptied at the next try"
+            )
 
     def close(self) -> None:
         """Close all connections."""
@@ -190,7 +197,7 @@ def _sqlite(where: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # or the driver would begin and end transactions on its own
+        connection.isolation_level = None  # the driver begins no transaction of its own
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 

@@ -1,5 +1,6 @@
 """Bringing the record's tables up to this program's: all steps in one transaction, or none."""
 
+import threading
 from typing import Final
 
 from alembic import command
@@ -14,6 +15,8 @@ from poise.errors import ConfigurationError
 HEAD: Final = "head"
 _LOCK: Final = 0x706F6973
 """Of PostgreSQL's advisory locks: two programs may start on a new database at once."""
+_ALONE: Final = threading.Lock()
+"""Alembic keeps what it is at in its modules: one thread at a time."""
 
 
 def upgrade(engine: Engine, name: str, revision: str = HEAD) -> None:
@@ -28,7 +31,7 @@ def upgrade(engine: Engine, name: str, revision: str = HEAD) -> None:
         ConfigurationError: if a newer Poise made it.
     """
     config = _config()
-    with engine.begin() as connection:
+    with _ALONE, engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         _refuse_newer(connection, config, name)

@@ -1,5 +1,8 @@
 """Opening the record, its migrations, and what a library's errors become."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,37 @@ def test_opening_again_changes_nothing(database: RecordDatabase, url: str) -> No
     RecordDatabase(url).close()
     with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+
+
+def test_programs_that_start_on_a_new_database_at_once_wait_for_each_other(url: str) -> None:
+    house = Path(__file__).resolve().parents[3]
+    code = "import sys; from ingest.record.database import RecordDatabase as D; D(sys.argv[1]).close()"
+    run = [sys.executable, "-W", "error", "-c", code, url]
+    env = {**os.environ, "PYTHONPATH": str(house)}
+    started = [subprocess.Popen(run, env=env, stderr=subprocess.PIPE) for _ in range(3)]
+    assert [program.communicate(timeout=60)[1] for program in started] == [b""] * 3
+    assert [program.returncode for program in started] == [0] * 3
+    RecordDatabase(url).close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite waits for others 50 ms and not 5 s."""
+    monkeypatch.setattr("ingest.record.database._PRAGMAS", ("journal_mode = WAL", "busy_timeout = 50"))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_log_is_emptied_unless_somebody_reads_an_older_state(tmp_path: Path) -> None:
+    database = RecordDatabase(url_in(tmp_path))
+    with database.reading() as session:
+        session.execute(text("SELECT count(*) FROM patients"))
+        with database.writing() as writer:
+            writer.execute(text(PATIENT.format(**IDS)))
+        with pytest.raises(StoreUnavailableError, match="next try"):
+            database.settle()
+    database.settle()
+    assert (tmp_path / "record.db-wal").stat().st_size == 0
+    database.close()
 
 
 def test_a_database_of_a_newer_poise_is_refused_with_a_sentence(database: RecordDatabase, url: str) -> None:
@@ -137,11 +171,8 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     assert (tmp_path / "record.db").stat().st_mode & 0o077 == 0
 
 
-def test_a_writer_waits_for_the_lock_and_then_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ingest.record.database._BUSY_MS", 50)
-    monkeypatch.setattr("ingest.record.database._PRAGMAS", ("foreign_keys = ON", "busy_timeout = 50"))
+@pytest.mark.usefixtures("impatient")
+def test_a_writer_waits_for_the_lock_and_then_says_so(tmp_path: Path) -> None:
     database = RecordDatabase(url_in(tmp_path))
     with database.writing() as session:
         session.execute(text("SELECT 1"))
