@@ -26,6 +26,7 @@ from device.stream.clock import HostClock
 from ingest.bridge import Bridge
 from ingest.database.shards import WHOLE, Shard, shards_for
 from ingest.database.sqlite import Database
+from ingest.erasing.register import Register
 from ingest.live import MqttLiveFeed
 from ingest.mqtt.settings import BrokerSettings
 from ingest.reader import StoreReader
@@ -75,18 +76,23 @@ def folder(path: Path) -> Path:
 
 
 @asynccontextmanager
-async def results_store(settings: Settings, database: Database) -> AsyncIterator[ResultStore]:
+async def results_store(
+    settings: Settings, database: Database, shard: Shard = WHOLE
+) -> AsyncIterator[ResultStore]:
     """Give the result store that is configured; InfluxDB's forwarder runs beside the block."""
     if settings.store.kind == "sqlite":
         yield SqliteResults(database.path)
         return
+    from ingest.erasing.influx import InfluxErasure
     from ingest.results.influxdb.forwarder import Forwarder  # a quarter of a second to read
     from ingest.results.influxdb.results import InfluxResults
     from ingest.results.influxdb.server import InfluxServer
 
     server, most_bytes = InfluxServer(settings.store.influx()), settings.store.outbox_mb * 1_000_000
     try:
-        forwarder = Forwarder(database, server, most_bytes=most_bytes, clock=now_us)
+        register, buckets = Register(settings.data), frozenset(shard.buckets)
+        erasure = InfluxErasure(server, register, database.path.stem, now_us, buckets)
+        forwarder = Forwarder(database, server, most_bytes=most_bytes, clock=now_us, erasure=erasure)
         async with during(forwarder.run()):
             yield InfluxResults(server, database.path, most_bytes)
     finally:
@@ -100,7 +106,7 @@ async def ingesting(
     """Run ingest beside the block, for all wearers or for those of one database."""
     path = shard.file(folder(settings.data))
     with alone(path.with_suffix(".lock"), "ingest"), _database(path, shard) as database:
-        async with results_store(settings, database) as results:
+        async with results_store(settings, database, shard) as results:
             ingest = Ingest(
                 broker, database, results, clock=now_us, timezone=settings.zone, buckets=shard.buckets
             )
