@@ -14,7 +14,6 @@ from ingest.database.sqlite import Database, reading
 from ingest.erasing import files
 from ingest.erasing.register import Note, Register
 from ingest.erasing.rows import erase, names_in, scrub
-from poise.errors import StoreError
 
 log = logging.getLogger("poise.ingest")
 _AGAIN_US: Final = 30_000_000
@@ -109,15 +108,3 @@ def erased_in(database: Database, register: Register) -> tuple[dict[str, Counter
         names = [name for name in sorted(names_in(c)) if register.is_erased(name)]
         removed = {name: erase(c, name) for name in names}
     return removed, scrub(database) if removed else ""
-
-
-def carry_out(database: Database, register: Register, clock: Callable[[], int]) -> str:
-    """Carry the list out in a database of which no worker is at work; return what is left, "" for nothing."""
-    register.refresh()
-    carrying = Carrying(database, register, clock)
-    try:
-        carrying.look(changed=True)
-    except StoreError as exc:
-        return str(exc)
-    notes = (register.notes(person).get(carrying.place) for person in register.all)
-    return next((note.left for note in notes if note is not None and note.left), "")

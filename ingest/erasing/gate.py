@@ -35,7 +35,6 @@ GOOD_FOR_US: Final = 60_000_000
 """How long a command may be on its way; it is given again as often as the gateway is heard."""
 _TELL_EVERY_US: Final = 10_000_000
 _MOST_SESSIONS: Final = 10_000
-_RETAINED: Final = (Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION)
 
 
 class Gate:
@@ -135,8 +134,6 @@ class Gate:
                 return Counter()  # somebody has emptied a retained topic
             if address.leaf is Leaf.PRESENCE and self._heard(message.payload, name, order):
                 return Counter()
-            if address.leaf in _RETAINED and order.what is Standing.ERASED:
-                outcome.answers.append(Outgoing(message.topic, b"", 1, retain=True))
             self._tell(message, address.leaf, name, order, outcome)
             if address.leaf is Leaf.SAMPLES and order.what is not Standing.RESUMED:
                 self._drop(message, name, outcome)
