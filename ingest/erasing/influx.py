@@ -1,7 +1,9 @@
 """A person's series in InfluxDB, in every bucket or policy of ours.
 
 Names come from the server itself: it is asked which sites and patients it knows, and who of them is on the
-list goes. What it has deleted is no longer answered; its files let go of it when it next compacts them.
+list goes. What it has deleted is no longer answered; its files let go of it when it next compacts them. A
+`tsi1` index (always in 2.x) goes on naming a pseudonym among its tag values, without a series or a point, until
+it is built anew: https://github.com/influxdata/influxdb/issues/10285 and 25471.
 """
 
 from collections import Counter
@@ -116,16 +118,12 @@ def erase(server: InfluxServer, wearer: Wearer) -> Counter[str]:
     Raises:
         StoreUnavailableError: if the server does not answer, or still holds something.
     """
-    removed = Counter[str]()
-    for suffix in _SUFFIXES:
-        before = _points(server, wearer, suffix)
-        if not before:
-            continue
+    before = {suffix: _points(server, wearer, suffix) for suffix in _SUFFIXES}  # 1.8 deletes in all at once
+    for suffix in (suffix for suffix in _SUFFIXES if before[suffix]):
         server.delete(wearer.site, wearer.patient, suffix)
-        removed.update(before)
     if any(_points(server, wearer, suffix) for suffix in _SUFFIXES):
         raise StoreUnavailableError("InfluxDB still holds what it was told to delete; run again")
-    return removed
+    return sum(before.values(), Counter[str]())
 
 
 def _points(server: InfluxServer, wearer: Wearer, suffix: str) -> Counter[str]:
