@@ -97,8 +97,8 @@ class _Telling:
             await self._publish(Outgoing(message.topic, b"", 1, retain=True))
 
     async def _empty_all(self) -> None:
-        """Empty every topic that a gateway or ingest retains, seen or not."""
-        for leaf in (leaf for leaf in Leaf if leaf is not Leaf.SENSOR):
+        """Empty what every gateway retains, seen or not; all others only where something was seen."""
+        for leaf in (Leaf.PRESENCE, Leaf.CALIBRATION):
             await self._publish(Outgoing(self._wearer.topic(leaf), b"", 1, retain=True))
 
     async def _look_again(self) -> None:

@@ -2,8 +2,8 @@
 
 Names come from the server itself: it is asked which sites and patients it knows, and who of them is on the
 list goes. What it has deleted is no longer answered; its files let go of it when it next compacts them. A
-`tsi1` index (always in 2.x) goes on naming a pseudonym among its tag values, without a series or a point, until
-it is built anew: https://github.com/influxdata/influxdb/issues/10285 and 25471.
+`tsi1` index (always in 2.x) goes on naming a pseudonym among its tag values, without a series or a point,
+until it is built anew: https://github.com/influxdata/influxdb/issues/10285 and 25471.
 """
 
 from collections import Counter

@@ -36,6 +36,7 @@ from ingest.worker import Ingest
 from poise import __version__
 from poise.calibration import Calibration
 from poise.cli.alone import alone
+from poise.cli.person.ending import Ending, spool_file
 from poise.cli.running import during
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
@@ -251,15 +252,23 @@ async def wearing(
     clock: HostClock | None = None,
     message_s: float = 1.0,
 ) -> AsyncIterator[Wearing]:
-    """Run a gateway beside the block; at its end spool what is left and send it while time allows."""
-    with spooling(data, "spool", wearer) as spool:
-        worn = _prepared(
-            wearer, sensors, broker, data, spool, backend, origin, told, cues or Cues(), clock, message_s
-        )
-        async with during(worn.bridge.run()):
-            async with during(worn.gateway.run()):
-                yield worn
-            await worn.drained(drain_s)
+    """Run a gateway beside the block; at its end spool what is left and send it while time allows.
+
+    Raises:
+        ConfigurationError: if the wearer was erased or withdraws consent, before or meanwhile.
+    """
+    ending = Ending(folder(data), wearer, broker, sensors, now_us, told)
+    await ending.permitted()
+    async with ending.carried_out():
+        with spooling(data, "spool", wearer) as spool:
+            worn = _prepared(
+                wearer, sensors, broker, data, spool, backend, origin, told, cues or Cues(), clock, message_s
+            )
+            worn.gateway.commands.ended = ending.obey
+            async with during(worn.bridge.run()):
+                async with during(worn.gateway.run()), during(ending.ordered(worn.gateway.links)):
+                    yield worn
+                await worn.drained(drain_s)
 
 
 @contextmanager
@@ -269,7 +278,7 @@ def spooling(data: Path, name: str, wearer: Wearer) -> Iterator[DiskSpool]:
     Raises:
         ConfigurationError: if it cannot be opened, or another program has it open.
     """
-    path = folder(data) / f"{name}-{wearer.site}-{wearer.patient}.db"
+    path = spool_file(folder(data), name, wearer)
     with alone(path.with_suffix(".lock"), f"gateway of {wearer.patient}"), closing(DiskSpool(path)) as spool:
         yield spool
 
