@@ -176,6 +176,11 @@ class Register:
             files = [file for file in (self.folder / person).glob("*.json") if file.name != _ORDER]
             return {file.stem: _decoded(file, Note) for file in sorted(files)}
 
+    def answered(self, person: str, place: str) -> bool:
+        """Return whether a place has done all that holds for a hash now; an older order's answer is none."""
+        note = self.notes(person).get(place)
+        return note is not None and not note.left and note.asked_us >= self._orders[person].at_us
+
     def person(self, name: str) -> str:
         """Return the hash under which a wearer stands here."""
         known = [one for one in self._hashes(name) if one in self._orders]

@@ -224,6 +224,19 @@ def test_the_withdrawn_are_kept_and_nothing_is_added_until_they_come_again(shelf
     assert shelf.take(*samples([message(400, session="g3")], GONE)).counts.stored == 1
 
 
+def test_the_answer_to_an_older_order_is_none(tmp_path: Path) -> None:
+    register = Register(tmp_path)
+    order = register.put(NAME, Standing.WITHDRAWN, 1)
+    person = register.person(NAME)
+    register.note(person, "gateway", Note(asked_us=order.asked_us, at_us=2))
+    assert register.answered(person, "gateway")
+    register.put(NAME, Standing.ERASED, 3)
+    assert not register.answered(person, "gateway")
+    register.note(person, "gateway", Note(asked_us=3, at_us=4))
+    register.put(NAME, Standing.ERASED, 5)  # asked for again, as of the same moment
+    assert register.answered(person, "gateway")
+
+
 def test_an_erasure_is_never_taken_back(tmp_path: Path) -> None:
     register = Register(tmp_path)
     register.put(NAME, Standing.ERASED, 1)

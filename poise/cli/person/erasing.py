@@ -96,7 +96,7 @@ def standings(data: Path) -> Iterator[str]:
         since = f"{datetime.fromtimestamp(order.at_us / 1e6, UTC):%Y-%m-%d %H:%M} UTC"
         notes = register.notes(person)
         left = [f"{place}: {note.left}" for place, note in notes.items() if note.left]
-        if GATEWAY not in notes or notes[GATEWAY].asked_us < order.at_us:
+        if not register.answered(person, GATEWAY):
             left.append("its gateway has not confirmed it yet")
         yield f"A wearer has been {order.what} since {since} ({person[:8]}). {'; '.join(left)}".rstrip()
 
@@ -134,7 +134,7 @@ async def _at_the_broker(settings: Settings, whose: Wearer, order: Order, regist
     register.note(person, _BROKER, note)
     if isinstance(told, Told) and told.confirmed:
         register.note(person, GATEWAY, Note(asked_us=order.asked_us, at_us=parts.now_us()))
-    confirmed = GATEWAY in register.notes(person)
+    confirmed = register.answered(person, GATEWAY)
     return [
         Place(_BROKER, register.notes(person)[_BROKER].removed, left),
         Place("gateway", {"spool": 1} if confirmed else {}, "" if confirmed else _NOT_YET),
