@@ -27,7 +27,7 @@ from ingest.judging.stream import Stream
 from ingest.judging.telling import live_notice
 from ingest.mqtt.inbox import wearer_in
 from ingest.mqtt.settings import Received
-from ingest.results.store import ResultStore, key, storable
+from ingest.results.store import ResultStore, key, storable, wearer_of
 from poise import notices
 from poise.errors import StoreRejectedError, WireError
 from poise.notices import CalibrationNotice, EpisodeNotice, Presence, SensorStatus, Stored
@@ -139,6 +139,13 @@ class Intake:
         with self._transaction() as c:
             for name, number in refused.items():
                 self._journal.count(c, name, REFUSED, number)
+
+    def forget(self, name: str) -> None:
+        """Forget a wearer's key, of whom nothing is on disk any more."""
+        wearer = wearer_of(name)
+        self._streams = {each: stream for each, stream in self._streams.items() if each[0] != wearer}
+        self._confirmations = {s: kept for s, kept in self._confirmations.items() if s[0] != wearer}
+        self._late_us.pop(wearer, None)
 
     def confirmed(self, session: Session) -> Stored:
         """Return what may be said of a session: only what is on disk.
@@ -283,12 +290,7 @@ class Intake:
         outcome: Outcome,
     ) -> int:
         """Store and count a message."""
-        counts = outcome.counts
-        counts.stored += 1
-        counts.samples += sum(len(batch) for batch in message.batches)
-        counts.missing += sum(gap.count for gap in message.gaps)
-        counts.late += lane is Lane.LATE
-        counts.beside += lane is Lane.BESIDE
+        outcome.counts.put(message, late=lane is Lane.LATE, beside=lane is Lane.BESIDE)
         if lane is Lane.LIVE and message.batches:
             outcome.newest_us.append(last_of(message))
         return self._journal.put_message(c, wearer, message, payload, received_us=self._clock(), lane=lane)

@@ -26,6 +26,7 @@ from device.stream.clock import HostClock
 from ingest.bridge import Bridge
 from ingest.database.shards import WHOLE, Shard, shards_for
 from ingest.database.sqlite import Database
+from ingest.erasing.register import Register
 from ingest.live import MqttLiveFeed
 from ingest.mqtt.settings import BrokerSettings
 from ingest.reader import StoreReader
@@ -35,6 +36,7 @@ from ingest.worker import Ingest
 from poise import __version__
 from poise.calibration import Calibration
 from poise.cli.alone import alone
+from poise.cli.person.ending import Ending, spool_file
 from poise.cli.running import during
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
@@ -75,18 +77,23 @@ def folder(path: Path) -> Path:
 
 
 @asynccontextmanager
-async def results_store(settings: Settings, database: Database) -> AsyncIterator[ResultStore]:
+async def results_store(
+    settings: Settings, database: Database, shard: Shard = WHOLE
+) -> AsyncIterator[ResultStore]:
     """Give the result store that is configured; InfluxDB's forwarder runs beside the block."""
     if settings.store.kind == "sqlite":
         yield SqliteResults(database.path)
         return
+    from ingest.erasing.influx import InfluxErasure
     from ingest.results.influxdb.forwarder import Forwarder  # a quarter of a second to read
     from ingest.results.influxdb.results import InfluxResults
     from ingest.results.influxdb.server import InfluxServer
 
     server, most_bytes = InfluxServer(settings.store.influx()), settings.store.outbox_mb * 1_000_000
     try:
-        forwarder = Forwarder(database, server, most_bytes=most_bytes, clock=now_us)
+        register, buckets = Register(settings.data), frozenset(shard.buckets)
+        erasure = InfluxErasure(server, register, database.path.stem, now_us, buckets)
+        forwarder = Forwarder(database, server, most_bytes=most_bytes, clock=now_us, erasure=erasure)
         async with during(forwarder.run()):
             yield InfluxResults(server, database.path, most_bytes)
     finally:
@@ -100,7 +107,7 @@ async def ingesting(
     """Run ingest beside the block, for all wearers or for those of one database."""
     path = shard.file(folder(settings.data))
     with alone(path.with_suffix(".lock"), "ingest"), _database(path, shard) as database:
-        async with results_store(settings, database) as results:
+        async with results_store(settings, database, shard) as results:
             ingest = Ingest(
                 broker, database, results, clock=now_us, timezone=settings.zone, buckets=shard.buckets
             )
@@ -245,15 +252,23 @@ async def wearing(
     clock: HostClock | None = None,
     message_s: float = 1.0,
 ) -> AsyncIterator[Wearing]:
-    """Run a gateway beside the block; at its end spool what is left and send it while time allows."""
-    with spooling(data, "spool", wearer) as spool:
-        worn = _prepared(
-            wearer, sensors, broker, data, spool, backend, origin, told, cues or Cues(), clock, message_s
-        )
-        async with during(worn.bridge.run()):
-            async with during(worn.gateway.run()):
-                yield worn
-            await worn.drained(drain_s)
+    """Run a gateway beside the block; at its end spool what is left and send it while time allows.
+
+    Raises:
+        ConfigurationError: if the wearer was erased or withdraws consent, before or meanwhile.
+    """
+    ending = Ending(folder(data), wearer, broker, sensors, now_us, told)
+    await ending.permitted()
+    async with ending.carried_out():
+        with spooling(data, "spool", wearer) as spool:
+            worn = _prepared(
+                wearer, sensors, broker, data, spool, backend, origin, told, cues or Cues(), clock, message_s
+            )
+            worn.gateway.commands.ended = ending.obey
+            async with during(worn.bridge.run()):
+                async with during(worn.gateway.run()), during(ending.ordered(worn.gateway.links)):
+                    yield worn
+                await worn.drained(drain_s)
 
 
 @contextmanager
@@ -263,7 +278,7 @@ def spooling(data: Path, name: str, wearer: Wearer) -> Iterator[DiskSpool]:
     Raises:
         ConfigurationError: if it cannot be opened, or another program has it open.
     """
-    path = folder(data) / f"{name}-{wearer.site}-{wearer.patient}.db"
+    path = spool_file(folder(data), name, wearer)
     with alone(path.with_suffix(".lock"), f"gateway of {wearer.patient}"), closing(DiskSpool(path)) as spool:
         yield spool
 

@@ -18,8 +18,9 @@ INGEST: Final = "ingest"
 PAGES: Final = "pages"
 RECORD: Final = "record"
 ASK: Final = "ask"
+ERASE: Final = "erase"
 GATEWAY: Final = "gateway"
-PROGRAMS: Final = (INGEST, PAGES, RECORD, ASK)
+PROGRAMS: Final = (INGEST, PAGES, RECORD, ASK, ERASE)
 """Those that serve all wearers; each is a name of its own."""
 
 WRITES: Final[Mapping[str, tuple[Leaf, ...]]] = {
@@ -27,6 +28,7 @@ WRITES: Final[Mapping[str, tuple[Leaf, ...]]] = {
     INGEST: (Leaf.STORED, Leaf.LIVE, Leaf.EPISODE, Leaf.COMMAND),
     PAGES: (Leaf.COMMAND,),
     ASK: (Leaf.COMMAND,),
+    ERASE: tuple(Leaf),
 }
 """What each role may publish; a gateway only for its own wearer."""
 READS: Final[Mapping[str, tuple[Leaf, ...]]] = {
@@ -34,6 +36,7 @@ READS: Final[Mapping[str, tuple[Leaf, ...]]] = {
     INGEST: (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION, Leaf.CUE, Leaf.COMMAND),
     PAGES: (Leaf.LIVE, Leaf.EPISODE, Leaf.PRESENCE, Leaf.SENSOR),
     RECORD: (Leaf.SAMPLES, Leaf.SENSOR, Leaf.CALIBRATION),
+    ERASE: tuple(Leaf),
 }
 """What each role is given of what is published."""
 
