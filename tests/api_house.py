@@ -20,6 +20,7 @@ from dashboards.api.application import create_api
 from dashboards.api.limits import Limits
 from dashboards.api.service import Service
 from ingest.care.clinic import Clinic, open_clinic
+from ingest.care.collecting import Collecting
 from ingest.record.accounts import everybody
 from ingest.record.identity import BY_HAND, Role
 from ingest.record.passwords import Passwords
@@ -39,6 +40,7 @@ class ApiHouse:
     clinic: Clinic
     app: FastAPI
     clock: list[int]
+    folder: Path
     opened: ExitStack
     ids: dict[Role, UUID]
 
@@ -85,7 +87,7 @@ def _filled() -> Path:
 @contextmanager
 def api_house(folder: Path, url: str = "") -> Iterator[ApiHouse]:
     clock = [round(NOW.timestamp() * 1e6)]
-    if not url:
+    if not url and not (folder / "record.db").exists():
         shutil.copytree(_filled(), folder, dirs_exist_ok=True)
     clinic = open_clinic(folder, url, CHEAP)
     with closing(clinic), ExitStack() as opened:
@@ -96,9 +98,13 @@ def api_house(folder: Path, url: str = "") -> Iterator[ApiHouse]:
             ids = {Role(role): UUID(one) for role, one in kept.items()}
         app = _app()
         app.state.service = Service(
-            clinic, lambda: clock[0], limits=Limits(100_000), strangers=Limits(100_000)
+            clinic,
+            lambda: clock[0],
+            Collecting(clinic, folder, lambda: clock[0]),
+            limits=Limits(100_000),
+            strangers=Limits(100_000),
         )
-        yield ApiHouse(clinic, app, clock, opened, ids)
+        yield ApiHouse(clinic, app, clock, folder, opened, ids)
 
 
 def _fill(clinic: Clinic, now_us: int) -> dict[Role, UUID]:

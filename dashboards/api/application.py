@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboards.api.administering import administering_routes
 from dashboards.api.caring import caring_routes
 from dashboards.api.entries import entry_routes
+from dashboards.api.erasing import erasing_routes
 from dashboards.api.errors import answer, convert_errors
 from dashboards.api.people import people_routes
 from dashboards.api.routes import add, require_rules
@@ -17,7 +18,14 @@ from dashboards.api.service import Service
 from dashboards.api.signing_in import signing_in_routes
 from poise import __version__
 
-PREFIX: Final = "/api/1"
+ROUTES: Final = (
+    signing_in_routes,
+    administering_routes,
+    people_routes,
+    erasing_routes,
+    caring_routes,
+    entry_routes,
+)
 MOST_BYTES: Final = 256 * 1024
 """Of a request: the longest entry, with every text at its limit, is far below."""
 _DESCRIPTION: Final = (
@@ -28,7 +36,7 @@ _DESCRIPTION: Final = (
 
 
 def create_api(service: Service) -> FastAPI:
-    """Return the API, to be mounted at `PREFIX`.
+    """Return the API, to be mounted at `dashboards.api.PREFIX`.
 
     Raises:
         RuntimeError: if nobody said who may use one of its routes.
@@ -42,7 +50,7 @@ def create_api(service: Service) -> FastAPI:
         openapi_url=None,
     )
     app.state.service = service
-    for routes in (signing_in_routes, administering_routes, people_routes, caring_routes, entry_routes):
+    for routes in ROUTES:
         routes(app.router)
     add(app.router, "GET", "/openapi.json", Rule(everyone=True), openapi)
     require_rules(app)

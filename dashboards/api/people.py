@@ -108,6 +108,7 @@ def add_patient(asker: Asker, service: Serving, new: NewPatient) -> PatientShown
         wearer = Wearer(new.patient, new.site)
     except WireError as exc:
         raise RecordRefusedError(f"this cannot be a pseudonym: {exc}") from exc
+    service.collecting.refuse_erased(wearer)
     clinic = service.clinic
     with clinic.database.writing() as session:
         patient = clinic.patients.add(session, asker.who, wearer, new.zone, asker.now_us)

@@ -19,6 +19,8 @@ class Reach(StrEnum):
     """The patient's own."""
     TEAM = "team"
     """Patients in whose care team the account is now."""
+    NAMED = "named"
+    """Any patient that can be named, for what shows nothing of the record: erasing it."""
     STUDY = "study"
     """The same, and only with the patient's consent to research in force."""
 

@@ -10,6 +10,7 @@ from dashboards.api.errors import RefusedError
 from dashboards.api.limits import Limits
 from dashboards.api.rules import Asker, Reach
 from ingest.care.clinic import Clinic
+from ingest.care.collecting import Collecting
 from ingest.record import sessions
 from ingest.record.audit import About, Action
 from ingest.record.entries import Page, Version, Wanted
@@ -30,6 +31,7 @@ class Service:
     Attributes:
         clinic: the record with its rules.
         now: UTC µs.
+        collecting: what the record decides about measured data.
         secure: whether the pages are reached by HTTPS only, and so the cookie too.
         limits: how often somebody may ask.
         strangers: the same for those who have not signed in, by address.
@@ -37,6 +39,7 @@ class Service:
 
     clinic: Clinic
     now: Callable[[], int]
+    collecting: Collecting
     secure: bool = False
     limits: Limits = field(default_factory=Limits)
     strangers: Limits = field(default_factory=lambda: Limits(60))
@@ -69,8 +72,8 @@ class Service:
         """Tell whether an account may reach a patient's data in a way."""
         if reach is Reach.OWN:
             return identity.patient_id == patient.id
-        if reach is Reach.ANY:
-            return False  # a route about a patient must say whose
+        if reach in (Reach.ANY, Reach.NAMED):
+            return reach is Reach.NAMED  # a route about a patient must say whose
         with self.clinic.database.reading() as session:
             if not looks_after(session, identity.account_id, patient.id, now_us):
                 return False

@@ -1,18 +1,16 @@
 """A clinic: its record, its accounts, and what follows when somebody writes an entry."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
-
-from sqlalchemy.orm import Session
 
 from ingest.care.following import flags_after
 from ingest.care.reading import Course, CourseReader
 from ingest.record.accounts import Accounts
 from ingest.record.audit import Audit
 from ingest.record.bodies import Bodies
-from ingest.record.database import RecordDatabase, url_in
+from ingest.record.database import RecordDatabase, Session, url_in
 from ingest.record.entries import Entries, Version
 from ingest.record.identity import BY_HAND, Who
 from ingest.record.invitations import Invitations
@@ -20,7 +18,7 @@ from ingest.record.keys import key_in
 from ingest.record.passwords import Passwords
 from ingest.record.patients import Patient, Patients
 from ingest.record.tokens import Tokens
-from poise.care.consents import DataConsent, Scope
+from poise.care.consents import Scope
 from poise.care.entry import Entry
 from poise.care.first_days import CheckIn
 from poise.care.kinds import KINDS
@@ -69,8 +67,8 @@ class Clinic:
             return self.reader.course(session, patient, now_us)
 
     def consents(self, session: Session, patient: Patient, scope: Scope) -> bool:
-        """Tell whether a patient's consent to a use of their data is in force."""
-        return self.reader.consents(session, patient, scope)
+        """Tell whether a patient's consent to a use of their data is in force: not without their word."""
+        return self.reader.said(session, patient, scope) is True
 
     def write(
         self, who: Who, patient: Patient, entry: Entry, now_us: int, entry_id: UUID | None = None
@@ -178,8 +176,3 @@ def open_clinic(folder: Path, url: str = "", passwords: Passwords | None = None)
         Tokens(database, audit),
         Invitations(database, audit, hashing),
     )
-
-
-def withdrawn(entry: Entry) -> Sequence[Scope]:
-    """Return what an entry ends: the uses of data to which consent is withdrawn."""
-    return entry.scopes if isinstance(entry, DataConsent) and not entry.given else ()

@@ -7,8 +7,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.orm import Session
-
+from ingest.record.database import Session
 from ingest.record.entries import MOST, Entries, Version, Wanted
 from ingest.record.patients import Patient
 from poise.care.assessments import History
@@ -95,7 +94,7 @@ class CourseReader:
             if not (cursor := page.cursor):
                 return found[::-1]
 
-    def consents(self, session: Session, patient: Patient, scope: Scope) -> bool:
-        """Tell whether a patient's consent to a use of their data is in force: not without their word."""
+    def said(self, session: Session, patient: Patient, scope: Scope) -> bool | None:
+        """Return the patient's newest word on a use of their data, None if they have said nothing."""
         said = [c for _, c in self.every(session, patient, DataConsent) if scope in c.scopes]
-        return bool(said) and said[-1].given
+        return said[-1].given if said else None

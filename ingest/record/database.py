@@ -22,7 +22,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session as Session  # the rooms above name it, and need not know whose it is
 
 from ingest.record.tables import Base
 from ingest.record.upgrading import upgrade

@@ -15,6 +15,7 @@ from poise.cli import (
     clinic_commands,
     keeping_commands,
     person_commands,
+    record_commands,
     sensor_commands,
     store_commands,
 )
@@ -36,6 +37,7 @@ app.add_typer(clinic_commands.broker, name="broker")
 app.add_typer(clinic_commands.gateway, name="gateway")
 app.add_typer(archive_commands.archive, name="archive")
 app.add_typer(person_commands.person, name="person")
+app.add_typer(record_commands.admin, name="admin")
 app.command("recompute")(archive_commands.recompute)
 app.command("join")(clinic_commands.join)
 app.command("ask")(clinic_commands.ask)

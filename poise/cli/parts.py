@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -124,13 +124,15 @@ def _database(path: Path, shard: Shard) -> Iterator[Database]:
 
 
 @asynccontextmanager
-async def paging(reader: Reader, broker: BrokerSettings, port: int) -> AsyncIterator[str]:
-    """Serve the pages beside the block and give their address."""
+async def paging(
+    reader: Reader, broker: BrokerSettings, port: int, api: Callable[..., Any] | None = None
+) -> AsyncIterator[str]:
+    """Serve the pages, and the API of the clinical record, beside the block and give their address."""
     from dashboards.app import create_app  # a second and a half to read from disk
     from dashboards.serve import serve
 
     feed, ready = MqttLiveFeed(broker), asyncio.Event()
-    app = create_app(reader, feed, port=port)
+    app = create_app(reader, feed, port=port, api=api)
     async with during(feed.run()), during(serve(app, "127.0.0.1", port, ready)):
         await ready.wait()
         yield f"http://127.0.0.1:{port}"

@@ -105,7 +105,7 @@ def test_a_password_is_never_repeated_in_an_answer(house: ApiHouse) -> None:
 def test_who_asks_too_often_is_told_when_to_ask_again(house: ApiHouse) -> None:
     service: Service = house.app.state.service
     house.app.state.service = Service(
-        house.clinic, service.now, limits=Limits(3), strangers=service.strangers
+        house.clinic, service.now, service.collecting, limits=Limits(3), strangers=service.strangers
     )
     therapist = house.client(Role.THERAPIST)
     answers = [therapist.get("/session").status_code for _ in range(5)]
