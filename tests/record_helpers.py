@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import UUID
 
+import pytest
+
 from ingest.record.accounts import Accounts
 from ingest.record.audit import Audit
 from ingest.record.bodies import Bodies
@@ -17,6 +19,7 @@ from ingest.record.patients import Patient, Patients
 from ingest.record.tokens import Tokens
 from poise.care.entry import Entry, by_kind
 from poise.care.injections import Component, Guidance, Injection, Muscle, Position, Side, Site, Substance
+from poise.errors import AccessError
 from poise.topics import Wearer
 
 KEY = bytes(range(32))
@@ -29,6 +32,8 @@ ANNA = Who("a" * 32, "198.51.100.7")
 WEARER = Wearer("P-0142", "north")
 GOOD = "seven quiet herons"
 BETTER = "eight louder herons"
+HOME = "203.0.113.9"
+WRONG = "not the password at all"
 CHEAP = Passwords(1, 8, 1)
 """Hashes that are made at once: what is tested is not how long argon2 takes."""
 
@@ -120,3 +125,23 @@ class House:
     def history(self, patient: Patient, entry_id: UUID) -> list[Version]:
         with self.database.reading() as session:
             return list(self.entries.history(session, patient.id, entry_id))
+
+
+class Counting(Passwords):
+    """Counts how often the slow work is done."""
+
+    def __init__(self) -> None:
+        self.compared: list[bool] = []
+        super().__init__(1, 8, 1)
+
+    def matches(self, kept: str | None, password: str) -> bool:
+        self.compared.append(kept is not None)
+        return super().matches(kept, password)
+
+
+def fails(
+    house: House, name: str = "anna", origin: str = HOME, now_us: int = NOW, password: str = WRONG
+) -> str:
+    with pytest.raises(AccessError) as caught:
+        house.accounts.sign_in(name, password, origin, now_us)
+    return f"{type(caught.value).__name__}: {caught.value}"

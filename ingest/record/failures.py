@@ -3,9 +3,9 @@
 An attempt is counted before the password is looked at, and given back if it was right: so many attempts at
 once come no farther than as many one after the other. A name that nobody has is locked like any other.
 
-The numbers are a project decision. NIST SP 800-63B allows up to 100 failures in a row; with 5 in a quarter of
-an hour somebody who guesses has 480 tries a day. The price: who knows a name can keep its owner from signing
-in; who is signed in already stays so.
+The numbers are a project decision. NIST SP 800-63-3B (section 5.2.2) allows up to 100 failures in a row; 5 in
+a quarter of an hour leave somebody who guesses 480 tries a day. The price: who knows a name can keep its
+owner from signing in; who is signed in already stays so.
 """
 
 import ipaddress

@@ -1,6 +1,6 @@
 """The only file that knows argon2: passwords as hashes, rules for new ones, and those that are handed out.
 
-The rules follow NIST SP 800-63B, section 5.1.1.2 (https://pages.nist.gov/800-63-3/sp800-63b.html): length
+The rules follow NIST SP 800-63-3B, section 5.1.1.2 (https://pages.nist.gov/800-63-3/sp800-63b.html): length
 counts, no mixture of signs is demanded, nothing has to be changed without a reason, and text is brought to
 one form (NFKC) first. Its list of leaked passwords is not here, which is a gap; so the least length is 12.
 """

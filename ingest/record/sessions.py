@@ -1,8 +1,8 @@
 """Who is signed in. A session's secret is random, so its SHA-256 is kept and nothing slower is needed.
 
-How long one lasts follows NIST SP 800-63B: for those who see many patients, level 2 (12 hours, and half an
-hour without use); for patients, who see their own, level 1 (30 days). A week without use is a project
-decision.
+How long one lasts are times of NIST SP 800-63-3B: for those who see many patients those of level 2 (section
+4.2.3: 12 hours, and half an hour without use), without its second factor; for patients, who see their own,
+those of level 1 (section 4.1.3: 30 days). A week without use is a project decision.
 """
 
 from dataclasses import dataclass
