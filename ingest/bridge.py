@@ -105,6 +105,7 @@ class Bridge:
         self._passing: list[Outgoing] = []
         self._unacked = 0
         self._answered = False
+        self._refused = ""
         self._patience_s = self._pace.ask_s
         self._progress_s = self._rewound_s = 0.0
         self._wake = asyncio.Event()
@@ -271,6 +272,9 @@ class Bridge:
                 self._link.acknowledge(message)
 
     async def _hear(self, stored: Stored) -> None:
+        if stored.refused and stored.refused != self._refused:
+            log.warning("ingest keeps nothing of this wearer (%s)", stored.refused)
+        self._refused = stored.refused
         confirmed = await asyncio.to_thread(self._spool.confirm, stored)
         self.counts.confirmed += confirmed
         holes = [range(first, last + 1) for first, last in stored.holes]

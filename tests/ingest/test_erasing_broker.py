@@ -2,19 +2,26 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 from clinic import ANNA, BEN, Clinic, running_clinic
-from ingest_helpers import eventually
+from ingest_helpers import day, eventually
 
+from device.spooling.spool import DiskSpool
+from ingest.bridge import Bridge
+from ingest.database.sqlite import Database, reading
 from ingest.erasing.broker import Told, tell
-from ingest.erasing.register import Order, Standing
+from ingest.erasing.register import Order, Register, Standing
+from ingest.erasing.rows import names_in
 from ingest.mqtt.link import Link
 from ingest.mqtt.mosquitto import accounts
 from ingest.mqtt.settings import BrokerSettings, Outgoing
+from ingest.results.store import SqliteResults
+from ingest.worker import Ingest
 from poise import notices
 from poise.cli.person.ending import Ending
 from poise.errors import BrokerError, ConfigurationError
@@ -169,3 +176,36 @@ async def test_a_gateway_that_was_erased_forgets_all_and_says_so(
 
 def files_of(folder: Path, wearer: Wearer) -> list[str]:
     return [path.name for path in folder.glob(f"*{wearer.patient}*")]
+
+
+async def test_a_gateway_that_does_not_know_the_command_lets_go_all_the_same(
+    broker: BrokerSettings, tmp_path: Path, spool: DiskSpool
+) -> None:
+    with closing(Database(tmp_path / "data" / "poise.db")) as database:
+        results = SqliteResults(database.path)
+        ingest = Ingest(broker, database, results, clock=lambda: time.time_ns() // 1000)
+        working = asyncio.create_task(ingest.run())
+        await ingest.until_connected()
+        for message in day(5):
+            spool.put(message)
+        presence = Presence(state="online", gateway="g", session="g1", since_us=0)
+        sending = asyncio.create_task(Bridge(broker, ANNA, spool, presence).run())
+        await eventually(lambda: spool.depth() == 0)
+        assert ingest.counts.stored == 5
+        Register(tmp_path / "data").put("home/anna", Standing.ERASED, NOW_US)
+        await eventually(lambda: not names_of(database))
+        for message in day(40)[5:]:
+            spool.put(message)
+        await eventually(lambda: spool.depth() == 0)
+        assert ingest.counts.stored == 5
+        assert ingest.counts.erased >= 35
+        assert names_of(database) == set()
+        sending.cancel()
+        working.cancel()
+        await asyncio.gather(sending, working, return_exceptions=True)
+        assert names_of(database) == set()
+
+
+def names_of(database: Database) -> set[str]:
+    with reading(database.path) as c:
+        return names_in(c)
