@@ -30,6 +30,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "ergonomics": WHEN | {"place": "office"},
     "flag": WHEN | {"code": "site", "urgency": "medical_attention_promptly", "signs": ["warmth"],
                     "text_version": 1},
+    "sheet_read": WHEN | {"injection": ID, "digest": "0" * 64, "text_version": 1},
     "flag_handling": WHEN | {"flag": ID, "by": "Dr A", "done": "called", "dealt_with": True},
     "flare": WHEN | {"worst": 7},
     "function": WHEN,

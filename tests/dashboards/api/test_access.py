@@ -25,6 +25,7 @@ UNKNOWN = "there is no such patient, or you do not look after them"
 def ask(client: TestClient, route: APIRoute, wearer: Wearer) -> Any:
     path = route.path.format(
         site=wearer.site, patient=wearer.patient, entry_id=NOBODYS, account_id=NOBODYS, token_id=NOBODYS,
+        person="P-0001",
         invitation_id=NOBODYS,
     )  # fmt: skip
     (method,) = route.methods
