@@ -14,6 +14,7 @@ from ingest.database.sqlite import Database, reading
 from ingest.erasing import files
 from ingest.erasing.register import Note, Register
 from ingest.erasing.rows import erase, names_in, scrub
+from poise.errors import StoreError
 
 log = logging.getLogger("poise.ingest")
 _AGAIN_US: Final = 30_000_000
@@ -62,37 +63,50 @@ class Carrying:
         self._next_us = None
         if not self._register:
             return
-        removed = self._remove()
-        pending = dict(self._register.pending(self.place))
-        if not removed and not pending:
-            return
-        left = scrub(self._database)
+        removed, left = self._remove()
+        pending = {person for person, _ in self._register.pending(self.place)}
+        if removed or any(self._was_begun(person) for person in pending):
+            left = self._scrub() or left
         if left:
             log.warning("an erasure is not finished: %s", left)
             self._next_us = self._clock() + _AGAIN_US
-        orders = self._register.all
         for person in {*removed, *pending}:
-            note = Note(
-                asked_us=orders[person].asked_us, at_us=self._clock(),
-                removed=dict(removed.get(person, {})), left=left,
-            )  # fmt: skip
-            self._register.note(person, self.place, note)
+            self._note(person, self._register.all[person].asked_us, removed.get(person), left)
 
-    def _remove(self) -> dict[str, Counter[str]]:
-        """Delete rows and archive files; return by hash what was deleted."""
-        folder = self._database.path.parent
+    def _was_begun(self, person: str) -> bool:
+        """Return whether rows may have gone whose bytes have not."""
+        note = self._register.notes(person).get(self.place)
+        return note is not None and bool(note.left)
+
+    def _scrub(self) -> str:
+        try:
+            return scrub(self._database)
+        except StoreError as exc:
+            return str(exc)
+
+    def _note(self, person: str, asked_us: int, removed: Counter[str] | None, left: str) -> None:
+        note = Note(asked_us=asked_us, at_us=self._clock(), removed=dict(removed or {}), left=left)
+        self._register.note(person, self.place, note)
+
+    def _remove(self) -> tuple[dict[str, Counter[str]], str]:
+        """Delete rows and archive files; return by hash what was deleted, and what could not be."""
+        folder, left = self._database.path.parent, ""
         with reading(self._database.path) as c:
             found = {name for name in names_in(c) if self._register.is_erased(name)}
         removed: dict[str, Counter[str]] = {}
         for name in sorted(found | files.archived(folder, self._register.is_erased)):
-            count = Counter[str]()
+            person, count = self._register.person(name), Counter[str]()
             if name in found:
+                self._note(person, 0, None, "it was begun")
                 with self._database.transaction() as c:
                     count.update(erase(c, name))
                 self._forget(name)
-            count["archive files"] += files.erase_archive(folder, name)
-            removed[self._register.person(name)] = +count
-        return removed
+            try:
+                count["archive files"] += files.erase_archive(folder, name)
+            except StoreError as exc:
+                left = str(exc)
+            removed[person] = +count
+        return removed, left
 
 
 def erased_in(database: Database, register: Register) -> tuple[dict[str, Counter[str]], str]:

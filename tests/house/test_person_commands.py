@@ -54,7 +54,7 @@ def test_what_cannot_be_done_now_is_named_and_done_the_next_time(
     code, out, _ = typed("person", "erase", "anna", "--yes")
     assert (code, "messages 5" in out) == (1, True)
     code, out, _ = typed("status")
-    assert "A wearer has been erased since" in out
+    assert "A wearer was erased on" in out
     assert "its gateway has not confirmed it yet" in out
     assert "anna" not in out
 

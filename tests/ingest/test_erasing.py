@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from erasing_helpers import GONE, OTHER, Guarded, everything_of, filled, found_in, traces
-from ingest_helpers import Shelf, conclusions, message, received, samples, take_all
+from ingest_helpers import Shelf, conclusions, day, message, received, samples, take_all
 
 from ingest.archive.archivist import DAY_US, Archivist
 from ingest.database import chunks
@@ -158,6 +158,36 @@ def test_a_full_disk_is_said_and_tried_again(shelf: Guarded, monkeypatch: pytest
     shelf.now_us += 31_000_000
     shelf.gate.look()
     assert not list(shelf.register.pending("poise"))
+
+
+def test_a_database_that_never_held_the_erased_is_not_written_anew(
+    shelf: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_all(shelf, samples(day(3), OTHER))
+    monkeypatch.setattr("ingest.erasing.carrying.scrub", lambda _: pytest.fail("written anew"))
+    shelf.said(GONE, Standing.ERASED)
+    assert not list(shelf.register.pending("poise"))
+
+
+def test_what_the_disk_refuses_does_not_hold_up_the_worker(
+    shelf: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(shelf)
+
+    def refuse(*_: object) -> str:
+        raise StoreUnavailableError("the disk is full")
+
+    for step in ("carrying.scrub", "files.erase_archive"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"ingest.erasing.{step}", refuse)
+            shelf.said(GONE, Standing.ERASED)
+            assert shelf.register.notes(shelf.register.person(NAME))["poise"].left
+            assert shelf.take(*samples([message(shelf.now_us % 997, session=step)], OTHER)).counts.stored
+            take_all(Shelf(shelf.path), everything_of(GONE, 5)[0])  # so that there is something again
+    shelf.now_us += 31_000_000
+    shelf.gate.look()
+    assert not list(shelf.register.pending("poise"))
+    assert not any(counts_of(shelf, NAME).values())
 
 
 def test_no_table_is_forgotten(tmp_path: Path) -> None:

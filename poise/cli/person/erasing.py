@@ -98,7 +98,8 @@ def standings(data: Path) -> Iterator[str]:
         left = [f"{place}: {note.left}" for place, note in notes.items() if note.left]
         if not register.answered(person, GATEWAY):
             left.append("its gateway has not confirmed it yet")
-        yield f"A wearer has been {order.what} since {since} ({person[:8]}). {'; '.join(left)}".rstrip()
+        what = "was erased" if order.what is Standing.ERASED else "withdrew consent"
+        yield f"A wearer {what} on {since} ({person[:8]}). {'; '.join(left)}".rstrip()
 
 
 @contextmanager
