@@ -1,29 +1,40 @@
 """Routes of what the rules of care make of a record: today, phases, flags, aftercare, real change."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
+from pydantic import AwareDatetime
 
 from analytics.care.aftercare import sheet
+from analytics.care.appointments import occurrences
 from analytics.care.flags import open_flags
 from analytics.care.phases import Change, plan_at
 from analytics.care.sites import Wearing, blocked, wearing
 from dashboards.api.people import PatientShown, patients_of, shown
 from dashboards.api.routes import PATIENT, Serving, add
 from dashboards.api.rules import ANYBODY, Asker, Reach, Rule, only
+from dashboards.api.shapes import instant
 from dashboards.sheets.page import page_of
 from dashboards.sheets.pdf import pdf_of
 from ingest.care.changing import Changed, changes
+from ingest.care.ergonomics import Effect, effects
 from ingest.care.today import Needs, OpenFlag, Today, needs, phases_ahead, plan_in_force, today, told
 from ingest.record.identity import Role
 from poise.care.red_flags import BLEEDING_QUESTION, FLAG_TEXTS, QUESTIONS, TEXT_VERSION
 from poise.care.sheets import Sheet
-from poise.errors import RecordMissingError
+from poise.care.treatments import Ergonomics
+from poise.care.visits import Appointment
+from poise.errors import RecordMissingError, RecordRefusedError, StoreUnavailableError
 
 _WHOSE: Final = {Role.PATIENT: Reach.OWN, Role.CLINICIAN: Reach.TEAM, Role.THERAPIST: Reach.TEAM}
+_AHEAD: Final = timedelta(days=90)
+_LONGEST: Final = timedelta(days=732)
 _RESEARCH: Final = {**_WHOSE, Role.RESEARCHER: Reach.STUDY}
 
 
@@ -35,6 +46,15 @@ class FlagTexts:
     questions: dict[str, str]
     bleeding: str
     flags: list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Dated:
+    """One appointment, of a row or alone: when, and the entry that says so."""
+
+    at: datetime
+    id: UUID
+    appointment: Appointment
 
 
 @dataclass(frozen=True)
@@ -57,6 +77,9 @@ def caring_routes(router: APIRouter) -> None:
         ("wearing", show_wearing, Wearing),
     ):
         add(router, "GET", f"{PATIENT}/{path}", Rule(_WHOSE, about=path), handler, answer=answer)
+    effects_, dates = Rule(_RESEARCH, about="ergonomics"), Rule(_WHOSE, about="appointment")
+    add(router, "GET", f"{PATIENT}/ergonomics-effects", effects_, show_effects, answer=list[Effect])
+    add(router, "GET", f"{PATIENT}/appointments", dates, show_appointments, answer=list[Dated])
     about = Rule(_RESEARCH, about="changes")
     add(router, "GET", f"{PATIENT}/changes", about, show_changes, answer=list[Changed])
     paper, rule = f"{PATIENT}/aftercare/{{entry_id}}", Rule(_WHOSE, about="aftercare")
@@ -119,6 +142,41 @@ def show_wearing(
 def show_changes(asker: Asker, service: Serving) -> Any:
     """Return how each rating has changed since before the newest injection: real change told from noise."""
     return changes(service.clinic, asker.patient, asker.now_us)
+
+
+def show_effects(asker: Asker, service: Serving) -> list[Effect]:
+    """Return each change at the place of work with the exposure in the two weeks before and after it.
+
+    A comparison of two times of one person, and no proof: whatever else changed is in it too.
+    """
+    clinic, patient, zone = service.clinic, asker.patient, ZoneInfo(asker.patient.zone)
+    with clinic.database.reading() as session:
+        changed = [one for _, one in clinic.reader.every(session, patient, Ergonomics)]
+    if service.reader is None:
+        raise StoreUnavailableError("what was measured cannot be read here")
+    today = instant(asker.now_us).astimezone(zone).date()
+    return effects(service.reader, patient.wearer, changed, zone, today)
+
+
+def show_appointments(
+    asker: Asker, service: Serving, begin: AwareDatetime | None = None, end: AwareDatetime | None = None
+) -> list[Dated]:
+    """Return when appointments take place, those of a row one by one; the next 90 days by default."""
+    since = begin or instant(asker.now_us)
+    until = min(end or since + _AHEAD, since + _LONGEST)
+    with service.clinic.database.reading() as session:
+        every = service.clinic.reader.every(session, asker.patient, Appointment)
+    return sorted(
+        (Dated(at, v.id, one) for v, one in every for at in _occurrences(one, since, until)),
+        key=lambda dated: dated.at,
+    )
+
+
+def _occurrences(appointment: Appointment, begin: datetime, end: datetime) -> Sequence[datetime]:
+    try:
+        return occurrences(appointment, begin, end)
+    except (ZoneInfoNotFoundError, OverflowError, ValueError) as exc:
+        raise RecordRefusedError(f"the appointment's days cannot be told: {exc}") from exc
 
 
 def aftercare(asker: Asker, service: Serving, entry_id: UUID) -> Sheet:

@@ -11,6 +11,7 @@ from dashboards.api.limits import Limits
 from dashboards.api.rules import Asker, Reach
 from ingest.care.clinic import Clinic
 from ingest.care.collecting import Collecting
+from ingest.reading import Reader
 from ingest.record import sessions
 from ingest.record.audit import About, Action
 from ingest.record.entries import Page, Version, Wanted
@@ -32,6 +33,7 @@ class Service:
         clinic: the record with its rules.
         now: UTC µs.
         collecting: what the record decides about measured data.
+        reader: what was measured, None where there is nothing to read.
         secure: whether the pages are reached by HTTPS only, and so the cookie too.
         limits: how often somebody may ask.
         strangers: the same for those who have not signed in, by address.
@@ -40,6 +42,7 @@ class Service:
     clinic: Clinic
     now: Callable[[], int]
     collecting: Collecting
+    reader: Reader | None = None
     secure: bool = False
     limits: Limits = field(default_factory=Limits)
     strangers: Limits = field(default_factory=lambda: Limits(60))

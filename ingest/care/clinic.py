@@ -68,7 +68,8 @@ class Clinic:
 
     def consents(self, session: Session, patient: Patient, scope: Scope) -> bool:
         """Tell whether a patient's consent to a use of their data is in force: not without their word."""
-        return self.reader.said(session, patient, scope) is True
+        said = self.reader.said(session, patient, scope)
+        return said is not None and said[0]
 
     def write(
         self, who: Who, patient: Patient, entry: Entry, now_us: int, entry_id: UUID | None = None

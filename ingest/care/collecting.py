@@ -11,11 +11,11 @@ from ingest.care.clinic import Clinic
 from ingest.erasing.register import Note, Order, Register, Standing
 from ingest.record import erasing
 from ingest.record.identity import BY_HAND, Who
-from ingest.record.patients import Patient, everybody
+from ingest.record.patients import Patient, everybody, find
 from ingest.results.store import key
 from poise.care.consents import DataConsent, Scope
 from poise.care.entry import Entry
-from poise.errors import RecordRefusedError
+from poise.errors import RecordMissingError, RecordRefusedError
 from poise.topics import Wearer
 
 
@@ -61,6 +61,20 @@ class Collecting:
         self._erase(who, patient)
         return order
 
+    def erase_record(self, who: Who, wearer: Wearer) -> bool:
+        """Erase from the record whoever has a pseudonym; False if there is nobody.
+
+        Raises:
+            StoreUnavailableError: if the record cannot be used now.
+        """
+        try:
+            with self._clinic.database.reading() as session:
+                patient = find(session, wearer)
+        except RecordMissingError:
+            return False
+        self._erase(who, patient)
+        return True
+
     def refuse_erased(self, wearer: Wearer) -> None:
         """Refuse a pseudonym that was erased: what still comes under it is refused for ever.
 
@@ -84,11 +98,16 @@ class Collecting:
         clinic.database.settle()
 
     def _settle(self, patient: Patient, register: Register) -> None:
-        """Let the list say what the newest word on collecting says; without any word it says nothing."""
+        """Let the list say what the newest word on collecting says; without any word it says nothing.
+
+        What was ordered later at the machine itself (`poise person stop`) stands.
+        """
         with self._clinic.database.reading() as session:
             said = self._clinic.reader.said(session, patient, Scope.COLLECTION)
-        stopped = register.reason(key(patient.wearer)) == Standing.WITHDRAWN
-        if said is False and not stopped:
-            register.put(key(patient.wearer), Standing.WITHDRAWN, self._clock())
-        if said is True and stopped:
-            register.put(key(patient.wearer), Standing.RESUMED, self._clock())
+        order = register.order(key(patient.wearer))
+        if said is None or (order is not None and order.asked_us > said[1]):
+            return
+        stopped = order is not None and order.what is Standing.WITHDRAWN
+        if stopped is said[0]:
+            what = Standing.RESUMED if said[0] else Standing.WITHDRAWN
+            register.put(key(patient.wearer), what, self._clock())

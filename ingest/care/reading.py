@@ -94,7 +94,11 @@ class CourseReader:
             if not (cursor := page.cursor):
                 return found[::-1]
 
-    def said(self, session: Session, patient: Patient, scope: Scope) -> bool | None:
-        """Return the patient's newest word on a use of their data, None if they have said nothing."""
-        said = [c for _, c in self.every(session, patient, DataConsent) if scope in c.scopes]
-        return said[-1].given if said else None
+    def said(self, session: Session, patient: Patient, scope: Scope) -> tuple[bool, int] | None:
+        """Return the patient's newest word on a use of their data, and when it was recorded, UTC µs.
+
+        None if they have said nothing.
+        """
+        every = self.every(session, patient, DataConsent)
+        said = [(consent.given, v.recorded_us) for v, consent in every if scope in consent.scopes]
+        return said[-1] if said else None

@@ -5,11 +5,17 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from ingest.care.clinic import Clinic, open_clinic
+from ingest.care.collecting import Collecting
+from ingest.erasing.erasure import Place
+from ingest.reading import Reader
+from ingest.record.database import FILE
 from ingest.record.identity import BY_HAND
 from poise.cli.alone import alone
 from poise.cli.parts import folder, now_us
 from poise.cli.running import FAILED, OK, out
 from poise.cli.settings import Settings
+from poise.errors import PoiseError
+from poise.topics import Wearer
 
 
 @contextmanager
@@ -25,19 +31,32 @@ def clinic_of(settings: Settings) -> Iterator[Clinic]:
 
 
 @contextmanager
-def api_of(settings: Settings) -> Iterator[Callable[..., Any]]:
+def api_of(settings: Settings, reader: Reader) -> Iterator[Callable[..., Any]]:
     """Open the record and give its API, after what a death left unsaid was said."""
     from dashboards.api.application import create_api  # most of a second to read and build
     from dashboards.api.service import Service
-    from ingest.care.collecting import Collecting
 
     with (
-        alone(folder(settings.data) / "record.lock", "pages with the clinical record"),
+        alone(folder(settings.data) / "record.lock", "program with the clinical record"),
         clinic_of(settings) as clinic,
     ):
         collecting = Collecting(clinic, settings.data, now_us)
         collecting.reconcile()
-        yield create_api(Service(clinic, now_us, collecting))
+        yield create_api(Service(clinic, now_us, collecting, reader))
+
+
+def erased(settings: Settings, whose: Wearer) -> Iterator[Place]:
+    """Erase a person from the record, if there is one; who was erased before is erased again."""
+    if not settings.record.url.get_secret_value() and not (settings.data / FILE).exists():
+        return
+    try:
+        with clinic_of(settings) as clinic:
+            collecting = Collecting(clinic, settings.data, now_us)
+            gone = collecting.erase_record(BY_HAND, whose)
+    except PoiseError as exc:
+        yield Place("clinical record", left=f"{exc}; run this again")
+        return
+    yield Place("clinical record", {"patients": 1} if gone else {})
 
 
 def reset(settings: Settings, name: str) -> int:

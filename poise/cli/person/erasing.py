@@ -19,7 +19,7 @@ from ingest.erasing.register import Note, Order, Register, Standing
 from ingest.mqtt.mosquitto import accounts
 from ingest.mqtt.mosquitto.folder import Reload, absolute
 from ingest.results.store import key
-from poise.cli import parts
+from poise.cli import parts, record
 from poise.cli.alone import alone
 from poise.cli.person.asking import Answers
 from poise.cli.running import FAILED, OK, out
@@ -58,6 +58,7 @@ async def erase(settings: Settings, whose: Wearer, *, yes: bool) -> int:
         order = erasure.write_down()
         _say(f"{key(whose)} is on the list of erasures: what follows may be cut off, and goes on by itself.")
         places = await asyncio.to_thread(lambda: list(erasure.carry_out(order)))
+        places += await asyncio.to_thread(lambda: list(record.erased(settings, whose)))
     places += await _at_the_broker(settings, whose, order, erasure.register)
     return _tell(places)
 

@@ -1,12 +1,15 @@
 """From a check-in to the flag that stays: the rules of care over HTTP."""
 
-from datetime import timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any, cast
 from uuid import uuid4
 
 from api_house import NOW, OTHER, OWN, ApiHouse, check_in, injection, path_of
 
+from ingest.reading import Day, Reader
 from ingest.record.identity import Role
+from poise.topics import Wearer
 
 
 def injected(house: ApiHouse, **more: Any) -> str:
@@ -117,6 +120,41 @@ def test_real_change_is_told_from_noise(house: ApiHouse) -> None:
         assert change["points"] == 7 - score
     assert change["answer"] == "more than noise, and it matters"
     assert "doi:" in change["source"]
+
+
+class Measured:
+    """What was measured: so many minutes of slouch in eight hours a day, less from one day on."""
+
+    def __init__(self, since: date) -> None:
+        self._since = since
+
+    def days(self, wearer: Wearer, first: date, last: date) -> list[Day]:
+        assert wearer == OWN
+        found = [first + timedelta(days=i) for i in range((last - first).days + 1)]
+        return [Day(d, 8 * 3600.0, {"slouch": 60.0 * (24 if d < self._since else 8)}) for d in found]
+
+
+def test_a_change_at_the_place_of_work_is_shown_with_exposure_before_and_after(house: ApiHouse) -> None:
+    changed = {"at": NOW.isoformat(), "place": "office", "met": ["monitor"], "changed": ["monitor"]}
+    house.client(Role.PATIENT).post(path_of(OWN, "/ergonomics"), json=changed)
+    house.later(days=5)
+    service = house.app.state.service
+    house.app.state.service = replace(service, reader=cast("Reader", Measured(NOW.date())))
+    (effect,) = house.client(Role.PATIENT).get(path_of(OWN, "/ergonomics-effects")).json()
+    assert effect["changed"] == ["monitor"]
+    assert effect["before"]["minutes_an_hour"] == {"slouch": 3.0}
+    assert effect["after"]["minutes_an_hour"] == {"slouch": 1.0}
+    assert (effect["before"]["first"], effect["after"]["last"]) == ("2026-08-24", "2026-09-12")
+
+
+def test_a_row_of_appointments_keeps_its_local_time_over_the_change_of_clocks(house: ApiHouse) -> None:
+    row = {
+        "day": "2026-10-19", "at": "17:30", "zone": "Europe/Berlin", "whom": "T.", "purpose": "therapy",
+        "repeat": {"every_weeks": 1, "count": 3}, "left_out": ["2026-11-02"],
+    }  # fmt: skip
+    house.client(Role.THERAPIST).post(path_of(OWN, "/appointment"), json=row)
+    dates = house.client(Role.PATIENT).get(path_of(OWN, "/appointments")).json()
+    assert [one["at"] for one in dates] == ["2026-10-19T15:30:00Z", "2026-10-26T16:30:00Z"]
 
 
 def test_an_older_check_in_that_is_corrected_raises_what_it_now_says(house: ApiHouse) -> None:

@@ -45,6 +45,15 @@ def test_a_withdrawal_that_a_death_left_unsaid_is_said_at_the_next_start(house: 
     assert standing(house) == Standing.WITHDRAWN
 
 
+def test_what_was_ordered_later_at_the_machine_itself_stands(house: ApiHouse) -> None:
+    patient = house.client(Role.PATIENT)
+    patient.post(path_of(OWN, "/data_consent"), json=consent(house.now, "collection"))
+    house.later(minutes=1)
+    Register(house.folder).put(key(OWN), Standing.WITHDRAWN, house.clock[0])
+    Collecting(house.clinic, house.folder, lambda: house.clock[0]).reconcile()
+    assert standing(house) == Standing.WITHDRAWN
+
+
 def files_with(folder: Path, *words: str) -> list[str]:
     return [
         f"{path.name}: {word}"
