@@ -98,8 +98,9 @@ def patients_of(asker: Asker, service: Any) -> list[Patient]:
         if identity.patient_id is not None:
             return [by_id(session, identity.patient_id)]
         found = looked_after_by(session, identity.account_id, asker.now_us)
-    reach = Reach.STUDY if identity.role is Role.RESEARCHER else Reach.TEAM
-    return [patient for patient in found if service.reaches(identity, patient, reach, asker.now_us)]
+    if identity.role is not Role.RESEARCHER:
+        return list(found)
+    return [patient for patient in found if service.reaches(identity, patient, Reach.STUDY, asker.now_us)]
 
 
 def add_patient(asker: Asker, service: Serving, new: NewPatient) -> PatientShown:

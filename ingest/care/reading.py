@@ -1,7 +1,7 @@
 """What the rules need to know of a patient, read from the record in one go."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 from uuid import UUID
@@ -19,6 +19,8 @@ from poise.care.injections import Injection
 from poise.care.plans import Plan
 
 E = TypeVar("E", bound=Entry)
+_READ: Final = (Injection, Plan, CheckIn, Icing, Flag, FlagHandling, Skin, History)
+_RULED: Final = tuple(cls.kind for cls in _READ)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -65,34 +67,25 @@ class CourseReader:
 
     def course(self, session: Session, patient: Patient, now_us: int) -> Course:
         """Return a patient's record as of a moment, UTC µs."""
-
-        def all_of(cls: type[E]) -> dict[UUID, E]:
-            return {v.id: entry for v, entry in self.every(session, patient, cls)}
-
-        recorded = sorted(self.every(session, patient, Plan), key=lambda one: one[0].recorded_us)
-        histories = self.every(session, patient, History)
+        found = self._versions(session, patient, Wanted(kinds=_RULED))
+        recorded = sorted(_of(found, Plan), key=lambda one: one[0].recorded_us)
+        histories = _of(found, History)
         return Course(
             patient,
             _EPOCH + timedelta(microseconds=now_us),
-            all_of(Injection),
+            {version.id: injection for version, injection in _of(found, Injection)},
             [plan for _, plan in recorded],
-            all_of(CheckIn),
-            [entry for _, entry in self.every(session, patient, Icing)],
-            all_of(Flag),
-            [entry for _, entry in self.every(session, patient, FlagHandling)],
-            [entry for _, entry in self.every(session, patient, Skin)],
+            {version.id: answers for version, answers in _of(found, CheckIn)},
+            [icing for _, icing in _of(found, Icing)],
+            {version.id: flag for version, flag in _of(found, Flag)},
+            [handling for _, handling in _of(found, FlagHandling)],
+            [skin for _, skin in _of(found, Skin)],
             histories[-1][1] if histories else None,
         )
 
     def every(self, session: Session, patient: Patient, cls: type[E]) -> list[tuple[Version, E]]:
         """Return a patient's entries of a kind that hold, in order of the time that they tell of."""
-        found: list[tuple[Version, E]] = []
-        cursor = ""
-        while True:
-            page = self._entries.page(session, patient.id, Wanted(cls.kind, cursor=cursor, limit=MOST))
-            found += [(v, v.content) for v in page.versions if isinstance(v.content, cls)]
-            if not (cursor := page.cursor):
-                return found[::-1]
+        return _of(self._versions(session, patient, Wanted(cls.kind)), cls)
 
     def said(self, session: Session, patient: Patient, scope: Scope) -> tuple[bool, int] | None:
         """Return the patient's newest word on a use of their data, and when it was recorded, UTC µs.
@@ -102,3 +95,17 @@ class CourseReader:
         every = self.every(session, patient, DataConsent)
         said = [(consent.given, v.recorded_us) for v, consent in every if scope in consent.scopes]
         return said[-1] if said else None
+
+    def _versions(self, session: Session, patient: Patient, wanted: Wanted) -> list[Version]:
+        """Return all that is wanted, in order of the time that it tells of."""
+        found: list[Version] = []
+        cursor = ""
+        while True:
+            page = self._entries.page(session, patient.id, replace(wanted, cursor=cursor, limit=MOST))
+            found += page.versions
+            if not (cursor := page.cursor):
+                return found[::-1]
+
+
+def _of(versions: Iterable[Version], cls: type[E]) -> list[tuple[Version, E]]:
+    return [(version, version.content) for version in versions if isinstance(version.content, cls)]

@@ -61,6 +61,7 @@ class Wanted:
 
     Attributes:
         kind: "" for every kind.
+        kinds: where it is "": only these, () for every kind.
         from_us: the earliest time that they tell of, UTC µs.
         to_us: the first time that is too late.
         withdrawn: whether those that were withdrawn are wanted too.
@@ -74,6 +75,7 @@ class Wanted:
     withdrawn: bool = False
     cursor: str = ""
     limit: int = 100
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,8 @@ def _latest(patient_id: UUID, wanted: Wanted) -> Select[EntryRow]:
     )
     if wanted.kind:
         rows = rows.where(EntryRow.kind == wanted.kind)
+    elif wanted.kinds:
+        rows = rows.where(EntryRow.kind.in_(wanted.kinds))
     if wanted.from_us is not None:
         rows = rows.where(EntryRow.at_us >= wanted.from_us)
     if wanted.to_us is not None:
