@@ -92,6 +92,12 @@ class StoreReader:
         """See `Reader`."""
         return [notices.decode(notice, SensorStatus) for notice in self._notices(wearer, Leaf.SENSOR)]
 
+    def calibrated(self, wearer: Wearer) -> Sequence[int]:
+        """See `Reader`."""
+        sql = "SELECT made_us FROM calibrations WHERE wearer = ? ORDER BY made_us"
+        with reading(self._path) as c:
+            return [int(made_us) for (made_us,) in c.execute(sql, (key(wearer),))]
+
     def presence(self, wearer: Wearer) -> Presence | None:
         """See `Reader`."""
         found = self._notices(wearer, Leaf.PRESENCE)

@@ -83,6 +83,10 @@ class ReaderOfAll:
         """See `Reader`."""
         return self._of(wearer).sensors(wearer)
 
+    def calibrated(self, wearer: Wearer) -> Sequence[int]:
+        """See `Reader`."""
+        return self._of(wearer).calibrated(wearer)
+
     def presence(self, wearer: Wearer) -> Presence | None:
         """See `Reader`."""
         return self._of(wearer).presence(wearer)

@@ -113,6 +113,10 @@ class Reader(Protocol):
         """Return the newest status of each of the wearer's sensors."""
         ...
 
+    def calibrated(self, wearer: Wearer) -> Sequence[int]:
+        """Return when the wearer was calibrated or re-checked, UTC µs, in order."""
+        ...
+
     def presence(self, wearer: Wearer) -> Presence | None:
         """Return the newest presence of the wearer's gateway."""
         ...

@@ -91,6 +91,9 @@ class FakeStore:
     def sensors(self, wearer: Wearer) -> Sequence[SensorStatus]:
         return self.statuses.get(wearer, [])
 
+    def calibrated(self, wearer: Wearer) -> Sequence[int]:
+        return ()
+
     def presence(self, wearer: Wearer) -> Presence | None:
         return self.online.get(wearer)
 

@@ -113,7 +113,7 @@ def _urgency(listed: Listed) -> tuple[int, bool, str]:
 
 def show_today(asker: Asker, service: Serving) -> Today:
     """Return what holds for a patient now: phase, goals, flags, check-ins, ice, and what comes next."""
-    return today(service.clinic.course(asker.patient, asker.now_us))
+    return today(service.clinic.course(asker.patient, asker.now_us), service.worn(asker))
 
 
 def show_phases(asker: Asker, service: Serving) -> list[Change]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from fastapi import Request
@@ -9,8 +10,10 @@ from fastapi import Request
 from dashboards.api.errors import RefusedError
 from dashboards.api.limits import Limits
 from dashboards.api.rules import Asker, Reach
+from dashboards.api.shapes import instant
 from ingest.care.clinic import Clinic
 from ingest.care.collecting import Collecting
+from ingest.care.today import NOTHING_WORN, Worn
 from ingest.reading import Reader
 from ingest.record import sessions
 from ingest.record.audit import About, Action
@@ -19,9 +22,11 @@ from ingest.record.identity import NOBODY, Identity, Role, Who
 from ingest.record.patients import Patient, find, looks_after
 from poise.care.consents import Scope
 from poise.care.entry import Entry
-from poise.errors import AccessError, RecordMissingError
+from poise.errors import AccessError, RecordMissingError, StoreUnavailableError
 from poise.topics import Wearer
 
+LATELY_US: Final = 86_400_000_000
+"""A sensor that was heard within a day counts as worn."""
 COOKIE = "poise_session"
 
 
@@ -103,6 +108,19 @@ class Service:
         if versions[0].kind != kind:
             raise RecordMissingError("there is no such entry")
         return versions
+
+    def worn(self, asker: Asker) -> Worn:
+        """Return what is known of the sensors of the patient asked about; nothing where it cannot be read."""
+        wearer = asker.patient.wearer
+        if self.reader is None:
+            return NOTHING_WORN
+        try:
+            sensors, checked = self.reader.sensors(wearer), self.reader.calibrated(wearer)
+        except StoreUnavailableError:
+            return NOTHING_WORN
+        lately = asker.now_us - LATELY_US
+        segments = {sensor.segment for sensor in sensors if sensor.last_us > lately}
+        return Worn(tuple(sorted(segments)), tuple(instant(at_us) for at_us in checked))
 
     def write(self, asker: Asker, entry: Entry, entry_id: UUID | None) -> Version:
         """Write a new entry, with all that follows from it."""

@@ -9,11 +9,11 @@ from uuid import UUID
 from analytics.care.checkins import Asked, State, asked, silent
 from analytics.care.flags import on_blood_thinner, open_flags
 from analytics.care.healing import counted, judged
-from analytics.care.icing import Coaching, coach
+from analytics.care.icing import Coaching, coach, recheck_asked
 from analytics.care.phases import Change, PhaseAt, phase_at, plan_at, timeline
 from analytics.care.prompts import Prompt, prompts
 from analytics.care.settings import quiet_hours
-from analytics.care.sites import Blocked, blocked
+from analytics.care.sites import Blocked, blocked, skin_asked
 from ingest.care.reading import Course
 from poise.care.assessments import History
 from poise.care.flags import Flag
@@ -56,6 +56,22 @@ class InjectionCheckIns:
 
 
 @dataclass(frozen=True)
+class Worn:
+    """What is known of a patient's sensors.
+
+    Attributes:
+        segments: where they are worn today.
+        checked: times of calibrations and re-checks.
+    """
+
+    segments: tuple[str, ...] = ()
+    checked: tuple[datetime, ...] = ()
+
+
+NOTHING_WORN: Final = Worn()
+
+
+@dataclass(frozen=True)
 class Today:
     """What holds for a patient now.
 
@@ -68,6 +84,8 @@ class Today:
         check_ins: of each injection of the last days.
         ice: what the coach says.
         blocked: places for no sensor.
+        recheck: places whose sensors were taken off for ice and not checked since.
+        skin: places whose skin is to be asked about today.
         prompts: of the next 24 hours.
     """
 
@@ -79,11 +97,18 @@ class Today:
     check_ins: tuple[InjectionCheckIns, ...]
     ice: Coaching
     blocked: tuple[Blocked, ...]
+    recheck: tuple[str, ...]
+    skin: tuple[str, ...]
     prompts: tuple[Prompt, ...]
 
 
-def today(course: Course) -> Today:
-    """Return what holds for a patient now."""
+def today(course: Course, worn: Worn = NOTHING_WORN) -> Today:
+    """Return what holds for a patient now.
+
+    Args:
+        course: the patient's record.
+        worn: what is known of the sensors.
+    """
     plan = plan_in_force(course)
     flags = open_flags(course.flags, course.handlings)
     return Today(
@@ -102,6 +127,8 @@ def today(course: Course) -> Today:
             open_flags=flags.values(),
         ),
         blocked(course.now, course.injections, plan, flags.values(), course.skins),
+        recheck_asked(course.icing, worn.checked, course.now),
+        skin_asked(course.now, worn.segments, course.skins, course.zone),
         prompts(course.now, course.now + _AHEAD, course.injections, course.plans, course.zone),
     )
 

@@ -9,6 +9,7 @@ from api_house import NOW, OTHER, OWN, ApiHouse, check_in, injection, path_of
 
 from ingest.reading import Day, Reader
 from ingest.record.identity import Role
+from poise.notices import SensorStatus
 from poise.topics import Wearer
 
 
@@ -132,6 +133,44 @@ class Measured:
         assert wearer == OWN
         found = [first + timedelta(days=i) for i in range((last - first).days + 1)]
         return [Day(d, 8 * 3600.0, {"slouch": 60.0 * (24 if d < self._since else 8)}) for d in found]
+
+
+class Worn:
+    """Two sensors at work, and a calibration before the ice."""
+
+    def __init__(self, calibrated_us: list[int], last_us: int) -> None:
+        self._calibrated_us, self._last_us = calibrated_us, last_us
+
+    def calibrated(self, wearer: Wearer) -> list[int]:
+        assert wearer == OWN
+        return self._calibrated_us
+
+    def sensors(self, wearer: Wearer) -> list[SensorStatus]:
+        assert wearer == OWN
+        return [
+            SensorStatus(sensor=s, segment=s, state="streaming", since_us=0, last_us=self._last_us)
+            for s in ("c7", "head")
+        ]
+
+
+def test_after_ice_a_recheck_is_asked_for_until_there_was_one(house: ApiHouse) -> None:
+    shot, patient = injected(house), house.client(Role.PATIENT)
+    began = house.now.isoformat()
+    house.later(minutes=16)
+    ice = {"at": began, "ended": house.now.isoformat(), "why": "done", "injection": shot}
+    patient.post(path_of(OWN, "/icing"), json=ice | {"sensors_off": ["c7"]})
+    service, calibrated = house.app.state.service, [house.clock[0] - 3_600_000_000]
+    worn = cast("Reader", Worn(calibrated, house.clock[0]))
+    house.app.state.service = replace(service, reader=worn)
+    today = patient.get(path_of(OWN, "/today")).json()
+    assert (today["recheck"], today["skin"]) == (["c7"], ["c7", "head"])
+    assert today["ice"]["says"] == "wait"
+    calibrated.append(house.clock[0])
+    skin = {"at": house.now.isoformat(), "segment": "c7", "look": "fine"}
+    answer = patient.post(path_of(OWN, "/skin"), json=skin)
+    assert answer.status_code == 201, answer.text
+    today = patient.get(path_of(OWN, "/today")).json()
+    assert (today["recheck"], today["skin"]) == ([], ["head"])
 
 
 def test_a_change_at_the_place_of_work_is_shown_with_exposure_before_and_after(house: ApiHouse) -> None:
