@@ -241,7 +241,7 @@ class Register:
 
 def _stamp(folder: Path) -> tuple[int, int] | None:
     """Return what every change changes, None for no list."""
-    with contextlib.suppress(FileNotFoundError):
+    with _in_our_words(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
         stat = (folder / _CHANGED).stat()
         return stat.st_mtime_ns, stat.st_ino
     return (0, 0) if (folder / _KEYS).exists() else None
