@@ -124,11 +124,8 @@ def show_patient(asker: Asker) -> PatientShown:
 
 def change_patient(asker: Asker, service: Serving, change: PatientChange) -> PatientShown:
     """Give a patient another time zone or status."""
-    with service.clinic.database.writing() as session:
-        patient = service.clinic.patients.change(
-            session, asker.who, asker.patient, asker.now_us, zone=change.zone, status=change.status
-        )
-    return shown(patient)
+    changed = service.clinic.change(asker.who, asker.patient, asker.now_us, change.zone, change.status)
+    return shown(changed)
 
 
 def show_team(asker: Asker, service: Serving) -> list[MemberShown]:

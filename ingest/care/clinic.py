@@ -16,7 +16,7 @@ from ingest.record.identity import BY_HAND, Who
 from ingest.record.invitations import Invitations
 from ingest.record.keys import key_in
 from ingest.record.passwords import Passwords
-from ingest.record.patients import Patient, Patients
+from ingest.record.patients import Patient, Patients, Status
 from ingest.record.tokens import Tokens
 from poise.care.consents import Scope
 from poise.care.entry import Entry
@@ -24,8 +24,8 @@ from poise.care.first_days import CheckIn
 from poise.care.kinds import KINDS
 from poise.errors import RecordMissingError, RecordRefusedError
 
-Told = Callable[[Patient, Entry], None]
-"""Is told of an entry once it is on the disk."""
+Told = Callable[[Patient, Entry | None], None]
+"""Is told of an entry once it is on the disk; None: of the patient themselves, as of another time zone."""
 
 
 @dataclass
@@ -144,7 +144,20 @@ class Clinic:
         except RecordMissingError:
             return False
 
-    def _tell(self, patient: Patient, entry: Entry) -> None:
+    def change(
+        self, who: Who, patient: Patient, now_us: int, zone: str | None, status: Status | None
+    ) -> Patient:
+        """Give a patient another time zone or status.
+
+        Raises:
+            RecordRefusedError: if there is no such time zone.
+        """
+        with self.database.writing() as session:
+            changed = self.patients.change(session, who, patient, now_us, zone=zone, status=status)
+        self._tell(changed, None)
+        return changed
+
+    def _tell(self, patient: Patient, entry: Entry | None) -> None:
         for told in self.told:
             told(patient, entry)
 

@@ -32,7 +32,7 @@ class Collecting:
         self._clinic, self._data, self._clock = clinic, data, clock
         clinic.told.append(self.told)
 
-    def told(self, patient: Patient, entry: Entry) -> None:
+    def told(self, patient: Patient, entry: Entry | None) -> None:
         """Stop or resume collecting as the patient's consent now stands."""
         if isinstance(entry, DataConsent) and Scope.COLLECTION in entry.scopes:
             self._settle(patient, Register(self._data))
