@@ -1,12 +1,11 @@
 """What was found before an injection, and what the patient brings along."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from poise.care.entry import Entry, Instant, Line, Part, Text, each_once
+from poise.care.entry import Entry, Instant, Line, LocalDate, Part, Text, each_once
 from poise.care.injections import Muscle, Point, Score, Side, Substance
 
 
@@ -71,7 +70,7 @@ class Imaging(Part):
 
     method: Method
     reason: Reason
-    on: date | None = None
+    on: LocalDate | None = None
     result: Text = ""
 
 
@@ -80,7 +79,7 @@ class Referral(Part):
 
     to: Line
     reason: Reason
-    on: date | None = None
+    on: LocalDate | None = None
     note: Text = ""
 
 
@@ -119,8 +118,8 @@ class Medication(Part):
     name: Line
     dose: Text = ""
     blood_thinner: bool
-    since: date | None = None
-    until: date | None = None
+    since: LocalDate | None = None
+    until: LocalDate | None = None
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:

@@ -1,13 +1,12 @@
 """The therapist's plan: what a patient's phases are, how they are reminded, and reviews that change it."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
-from poise.care.entry import Entry, Instant, Line, LocalTime, Part, Said, Text, each_once
+from poise.care.entry import Entry, Instant, Line, LocalDate, LocalTime, Part, Said, Text, each_once
 
 
 class Phase(StrEnum):
@@ -212,4 +211,4 @@ class PlanReview(Entry):
     entries: Annotated[tuple[UUID, ...], Field(max_length=200), AfterValidator(each_once)] = ()
     decision: Said
     plan: UUID
-    from_day: date
+    from_day: LocalDate

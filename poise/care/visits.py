@@ -1,13 +1,12 @@
 """Appointments, the patient's questions for the next of them, and notes."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from poise.care.entry import Entry, Instant, Line, LocalTime, Part, Said, Text, each_once
+from poise.care.entry import Entry, Instant, Line, LocalDate, LocalTime, Part, Said, Text, each_once
 
 Zone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")]
 """The IANA name of a time zone; whether there is one of that name is seen where it is used."""
@@ -24,7 +23,7 @@ class Repeat(Part):
 
     every_weeks: Annotated[int, Field(ge=1, le=52)] = 1
     count: Annotated[int, Field(ge=2, le=200)] | None = None
-    until: date | None = None
+    until: LocalDate | None = None
 
     @model_validator(mode="after")
     def _one_end(self) -> Self:
@@ -59,14 +58,14 @@ class Appointment(Entry):
 
     kind: ClassVar[str] = "appointment"
 
-    day: date
+    day: LocalDate
     at: LocalTime
     zone: Zone
     minutes: Annotated[int, Field(ge=5, le=600)] = 30
     whom: Line
     purpose: Purpose
     repeat: Repeat | None = None
-    left_out: Annotated[tuple[date, ...], Field(max_length=200), AfterValidator(each_once)] = ()
+    left_out: Annotated[tuple[LocalDate, ...], Field(max_length=200), AfterValidator(each_once)] = ()
     note: Text = ""
 
     @model_validator(mode="after")

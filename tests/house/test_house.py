@@ -35,7 +35,7 @@ OWNERS = {
     "desktop_notifier": ("device/cueing/desktop.py",),
     "typer": ("poise/cli/",),
     "rich": ("poise/cli/",),
-    "pydantic": ("poise/cli/",),
+    "pydantic": ("poise/care/", "poise/cli/"),
     "pydantic_settings": ("poise/cli/",),
 }
 

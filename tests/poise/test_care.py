@@ -85,8 +85,21 @@ def test_a_time_without_an_offset_is_refused_and_one_with_it_is_kept_in_utc(kind
     assert (kept, kept.tzinfo) == (AT, UTC)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_describes_itself(kind: str) -> None:
+    described = KINDS[kind].model_json_schema()
+    assert described["additionalProperties"] is False
+    assert described["description"]
+
+
 EARLIER = AT - timedelta(hours=1)
 WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("note", {"text": "a\x00b"}, "control characters"),
+    ("note", {"at": "0001-01-01T00:00:00+14:00"}, "1900-01-01 to 2199-12-31"),
+    ("note", {"at": "9999-12-31T23:59:00-14:00"}, "1900-01-01 to 2199-12-31"),
+    ("appointment", {"day": date(9999, 12, 31)}, "1900-01-01 to 2199-12-31"),
+    ("appointment", {"whom": "Dr A\nDr B"}, "one line"),
+    ("injection", {"course": "a\x07"}, "control characters"),
     ("data_consent", {"scopes": []}, "at least 1"),
     ("data_consent", {"scopes": ["research", "research"]}, "once"),
     ("data_consent", {"scopes": ["marketing"]}, "collection"),
