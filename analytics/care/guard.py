@@ -38,7 +38,7 @@ class Watch:
             kind: which.
             names: segments, one for each row of `update`.
         """
-        self._kind, self._names = kind, tuple(names)
+        self._kind, self._names = kind, tuple(str(name) for name in names)
         self._tail = Tail(len(names) + 1, round(10 * LONGEST_S))
         self._open: Exceedance | None = None
         self._last = 0

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, time, timedelta
+from datetime import date, datetime, timedelta
+from itertools import zip_longest
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from analytics.care.local import day_begins
 from poise.care.plans import Effort
 from poise.errors import ConfigurationError
 
@@ -89,12 +91,13 @@ def schedule(efforts: Sequence[tuple[int, Effort]], zone: ZoneInfo) -> tuple[Sin
     """Return the limits ahead.
 
     Args:
-        efforts: UTC µs from which an effort holds, in order of time.
+        efforts: UTC µs from which an effort holds, in order of time; the same again goes on.
         zone: the wearer's, in whose local days a taper eases.
     """
     found: list[Since] = []
-    ends = [at for at, _ in efforts[1:]]
-    for (at, effort), end in zip(efforts, [*ends, None], strict=True):
+    turns = [one for i, one in enumerate(efforts) if i == 0 or one[1] is not efforts[i - 1][1]]
+    ends = [at for at, _ in turns[1:]]
+    for (at, effort), end in zip_longest(turns, ends):
         if effort is Effort.GENTLE:
             found.append((at, STRICT))
         elif effort is Effort.TAPERING:
@@ -111,12 +114,10 @@ def _taper(at: int, end: int | None, zone: ZoneInfo) -> list[Since]:
     if end is not None:
         last = datetime.fromtimestamp((end - 1) / 1e6, zone).date()
     days = (last - today).days + 1
-    begins = [at]
-    for i in range(1, days):
-        midnight = datetime.combine(today + timedelta(days=i), time(), zone).astimezone(UTC)
-        begins.append(round(midnight.timestamp() * 1e6))
+    begins = [at, *(_begin_us(today + timedelta(days=i), zone) for i in range(1, days))]
     steps: list[Since] = [(begin, eased((i + 1) / (days + 1))) for i, begin in enumerate(begins)]
-    if end is None:
-        midnight = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
-        steps.append((round(midnight.timestamp() * 1e6), USUAL))
-    return steps
+    return steps if end is not None else [*steps, (_begin_us(last + timedelta(days=1), zone), USUAL)]
+
+
+def _begin_us(day: date, zone: ZoneInfo) -> int:
+    return round(day_begins(day, zone).timestamp() * 1e6)
