@@ -44,7 +44,7 @@ class ArmWork:
 
     def __init__(self) -> None:
         """Begin with nothing seen."""
-        self._tail = Tail(2 * len(CHANNELS), EPOCH)
+        self._tail = Tail(2 * len(CHANNELS))
 
     def update(self, frames: PostureFrames, at: Int64s, counted: Bools, limits: GuardLimits) -> Bools:
         """Return (6, n) bool by `CHANNELS`: the side's best sensor is above its limit.
@@ -59,7 +59,7 @@ class ArmWork:
         values = np.stack([_value(frames, channel) for channel in CHANNELS])
         seen = ~np.isnan(values) & counted
         values = np.rint(np.minimum(np.where(seen, values, 0.0), _MOST**2))
-        self._tail.take(at, np.concatenate((values, seen)))
+        self._tail.take(at, np.concatenate((values, seen)), EPOCH)
         sums = self._tail.sums(EPOCH)
         total, there = sums[: len(CHANNELS)], sums[len(CHANNELS) :]
         judged = there >= _SEEN

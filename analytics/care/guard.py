@@ -16,7 +16,7 @@ import numpy as np
 
 from analytics.care.arms import ARMS, BLADES, CHANNELS, TRUNK, UPPER_ARMS, ArmWork, raised
 from analytics.care.bends import Bends
-from analytics.care.limits import LONGEST_S, GuardLimits, Since
+from analytics.care.limits import GuardLimits, Since
 from analytics.care.tail import Tail
 from poise.results import GRID_US, PostureFrames
 from poise.samples import Bools, Int64s
@@ -39,11 +39,11 @@ class Watch:
             names: segments, one for each row of `update`.
         """
         self._kind, self._names = kind, tuple(str(name) for name in names)
-        self._tail = Tail(len(names) + 1, round(10 * LONGEST_S))
+        self._tail = Tail(len(names) + 1)
         self._open: Exceedance | None = None
         self._last = 0
 
-    def update(self, at: Int64s, rows: Bools, length: int, need: int) -> list[Exceedance]:
+    def update(self, at: Int64s, rows: Bools, length: int, need: int, reach: int) -> list[Exceedance]:
         """Return what began or ended.
 
         Args:
@@ -51,10 +51,11 @@ class Watch:
             rows: (r, n) bool, one for each name: too much at this frame.
             length: window in frames.
             need: how many of its frames make an exceedance; below half of that it ends.
+            reach: the longest window of all limits ahead, in frames.
         """
         loud = np.asarray(rows.any(axis=0), np.bool_)
-        self._tail.take(at, np.concatenate((rows, loud[None])))
-        counts = self._tail.sums(length)[-1]
+        self._tail.take(at, np.concatenate((rows, loud[None])), reach)
+        counts = self._tail.sums(length, len(rows))[0]
         found, row = [], 0
         while row < len(at):
             left = counts[row:]
@@ -93,8 +94,8 @@ class ActivityGuard:
         Args:
             limits: what holds until `plan` says otherwise; None for off.
         """
-        self._since: tuple[Since, ...] = ((0, limits),)
         self._exercises: list[Span] = []
+        self.plan(((0, limits),))
         self._start()
 
     def _start(self) -> None:
@@ -110,6 +111,8 @@ class ActivityGuard:
     def plan(self, since: Sequence[Since]) -> None:
         """Go by these limits from now on; before the first of them the guard is off."""
         self._since = tuple(since)
+        windows = [window for _, limits in since if limits for window in (limits.window_s, limits.bends_s)]
+        self._reach = round(10 * max(windows, default=0.0))
 
     def exercise(self, from_us: int, until_us: int) -> None:
         """Leave out a span of a guided exercise; frames that were taken already stay as they are."""
@@ -139,14 +142,14 @@ class ActivityGuard:
         counted = np.ones(len(at), np.bool_)
         for begin, end in self._exercises:
             counted &= (frames.t_us < begin) | (frames.t_us >= end)
-        length = round(10 * limits.window_s)
+        length, reach = round(10 * limits.window_s), self._reach
         need = ceil(length * limits.share)
         arms, overhead, bending = self._watches.values()
         bends = self._bends.update(frames, at, counted, limits)[None]
         return [
-            *arms.update(at, self._arms.update(frames, at, counted, limits), length, need),
-            *overhead.update(at, raised(frames, counted, limits), length, need),
-            *bending.update(at, bends, round(10 * limits.bends_s), limits.bends),
+            *arms.update(at, self._arms.update(frames, at, counted, limits), length, need, reach),
+            *overhead.update(at, raised(frames, counted, limits), length, need, reach),
+            *bending.update(at, bends, round(10 * limits.bends_s), limits.bends, reach),
         ]
 
     def _pieces(self, t_us: Int64s) -> Iterator[tuple[slice, GuardLimits | None]]:
