@@ -7,7 +7,9 @@ import msgspec
 
 from poise.calibration import Calibration
 from poise.errors import WireError
+from poise.planned import PlanNotice
 from poise.results import Episode, Kind
+from poise.strain import Exceedance
 
 VERSION: Final = 1
 MAX_BYTES: Final = 64 * 1024
@@ -212,8 +214,48 @@ class EpisodeNotice(msgspec.Struct, frozen=True, kw_only=True):
     episode: Episode
 
 
-Notice = Presence | SensorStatus | Stored | Live | CalibrationNotice | EpisodeNotice | CueNotice | Command
-N = TypeVar("N", Presence, SensorStatus, Stored, Live, CalibrationNotice, EpisodeNotice, CueNotice, Command)
+class GuardNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """At `…/guard`, not retained: an exceedance that began or ended; the newest of a kind and start counts.
+
+    Attributes:
+        sentence: what the wearer read, "" where no notice was given.
+        sentences_version: the version of the sentences.
+        ways: how it was given: "desktop"; none if nothing could give it.
+    """
+
+    v: int = VERSION
+    origin: str = "worn"
+    exceedance: Exceedance
+    sentence: str = ""
+    sentences_version: int = 0
+    ways: list[str] = []
+
+
+Notice = (
+    Presence
+    | SensorStatus
+    | Stored
+    | Live
+    | CalibrationNotice
+    | EpisodeNotice
+    | CueNotice
+    | Command
+    | PlanNotice
+    | GuardNotice
+)
+N = TypeVar(
+    "N",
+    Presence,
+    SensorStatus,
+    Stored,
+    Live,
+    CalibrationNotice,
+    EpisodeNotice,
+    CueNotice,
+    Command,
+    PlanNotice,
+    GuardNotice,
+)
 
 
 def encode(notice: Notice) -> bytes:

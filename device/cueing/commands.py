@@ -18,6 +18,7 @@ class Commands:
         asked: called for what the wearer has to do: `Verb.RECHECK`, `CALIBRATE` and `SIDES`.
         watched: called with the UTC µs until which somebody looks.
         ended: called for what ends collecting: `Verb.ERASE` and `STOP`, and for `RESUME`.
+        paused: called with the UTC µs until which nothing is to be shown.
     """
 
     def __init__(self, send: Sends, edge: Edge | None, signals: Signals, now_us: Callable[[], int]) -> None:
@@ -25,6 +26,7 @@ class Commands:
         self.asked: Callable[[Verb], bool] = lambda _verb: False
         self.watched: Callable[[int], None] = lambda _until_us: None
         self.ended: Callable[[Verb], bool] = lambda _verb: False
+        self.paused: Callable[[int], None] = lambda _until_us: None
         self._send, self._edge, self._signals, self._now_us = send, edge, signals, now_us
         self._done: deque[str] = deque(maxlen=_REMEMBERED)
 
@@ -50,5 +52,6 @@ class Commands:
         if self._edge is None:
             return False
         self._signals.stop()
+        self.paused(until_us)
         self._edge.cueing.pause(until_us)
         return True

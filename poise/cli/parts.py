@@ -7,9 +7,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -19,7 +19,7 @@ from device.bluetooth.ble import Backend
 from device.calibration.calibrating import Step
 from device.calibration.keeping import CalibrationKeeper
 from device.cueing.desktop import Desktop
-from device.cueing.edge import Edge
+from device.cueing.edge import UTC, Edge
 from device.gateway import Gateway, new_session
 from device.spooling.spool import DiskSpool
 from device.stream.clock import HostClock
@@ -37,6 +37,7 @@ from poise import __version__
 from poise.calibration import Calibration
 from poise.cli.alone import alone
 from poise.cli.person.ending import Ending, spool_file
+from poise.cli.planned import Planned
 from poise.cli.running import during
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
@@ -149,7 +150,7 @@ class Cues:
     """
 
     plan: CuePlan | None = None
-    zone: tzinfo = UTC
+    zone: ZoneInfo = UTC
     desktop: bool = False
 
 
@@ -172,6 +173,7 @@ class Wearing:
     Attributes:
         keeper: looks after the calibration, None before `begin`.
         told: called with a sentence whenever the wearer should do or know something.
+        planned: keeps the clinic's plan.
     """
 
     gateway: Gateway
@@ -179,6 +181,7 @@ class Wearing:
     spool: DiskSpool
     file: Path
     told: Callable[[str], None]
+    planned: Planned
     keeper: CalibrationKeeper | None = None
     _obeying: set[asyncio.Task[bool]] = field(default_factory=set)
 
@@ -198,6 +201,8 @@ class Wearing:
         self.gateway.observers.append(self.keeper.feed)
         self.gateway.commands.asked = self.keeper.asked
         self.bridge.commanded = self._obey
+        self.planned.begin()
+        self.bridge.planned = self.planned.take
 
     def _keep(self, made: Calibration) -> None:
         self.file.write_bytes(msgspec.json.encode(made))
@@ -324,10 +329,12 @@ def _prepared(
         clock=clock,
         edge=Edge(cues.plan, cues.zone) if cues.plan else None,
         desktop=Desktop() if cues.desktop else None,
+        notes=Desktop() if cues.desktop else None,
         message_s=message_s,
     )
     gateway.signals.given = lambda notice: told(notice.sentence)
-    file = calibration_file(data, wearer)
-    worn = Wearing(gateway, bridge, spool, file, told)
+    gateway.prompts.given = told
+    planned = Planned(data, wearer, gateway.plan)
+    worn = Wearing(gateway, bridge, spool, calibration_file(data, wearer), told, planned)
     worn.begin()
     return worn
