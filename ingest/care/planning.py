@@ -45,7 +45,7 @@ class Planning:
         clinic.told.append(self.told)
 
     def told(self, patient: Patient, entry: Entry | None) -> None:
-        """Publish a patient's plan again if an entry changes it; None: the patient's time zone has changed."""
+        """Publish a patient's plan again if an entry changes it; None: their time zone has changed."""
         if self._loop is not None and (entry is None or isinstance(entry, Injection | Plan)):
             self._loop.call_soon_threadsafe(self._add, patient)
 
@@ -80,7 +80,7 @@ class Planning:
             await asyncio.sleep(_AGAIN_S)
 
     def _payload(self, patient: Patient) -> bytes | None:
-        """Return the notice; empty bytes take back one that no longer holds, None for who is no longer there."""
+        """Return the notice; empty bytes take back what no longer holds, None for who is not there."""
         try:
             with self._clinic.database.reading() as session:
                 now = by_id(session, patient.id)

@@ -16,7 +16,7 @@ from ingest.results.store import wearer_of
 from poise.errors import StoreUnavailableError, WireError
 from poise.topics import Wearer
 
-_OWN: Final = re.compile(r"(?:spool|replay|calibration)-(.+?)\.(?:db|lock|json|db-wal|db-shm)")
+_OWN: Final = re.compile(r"(?:spool|replay|calibration|plan)-(.+?)\.(?:db|lock|json|db-wal|db-shm)")
 _COMPUTED: Final = re.compile(r"(.+)-\d{8}T\d{6}")
 _DATABASE: Final = re.compile(r"poise(?:-\d{1,2}of\d{1,2})?\.db")
 Is = Callable[[str], bool]

@@ -6,7 +6,9 @@ from typing import Any
 
 from ingest.care.clinic import Clinic, open_clinic
 from ingest.care.collecting import Collecting
+from ingest.care.planning import Planning
 from ingest.erasing.erasure import Place
+from ingest.mqtt.mosquitto import accounts
 from ingest.reading import Reader
 from ingest.record.database import FILE
 from ingest.record.identity import BY_HAND
@@ -31,8 +33,8 @@ def clinic_of(settings: Settings) -> Iterator[Clinic]:
 
 
 @contextmanager
-def api_of(settings: Settings, reader: Reader) -> Iterator[Callable[..., Any]]:
-    """Open the record and give its API, after what a death left unsaid was said."""
+def api_of(settings: Settings, reader: Reader) -> Iterator[tuple[Callable[..., Any], Planning]]:
+    """Open the record and give its API, after what a death left unsaid was said, and what tells gateways."""
     from dashboards.api.application import create_api  # most of a second to read and build
     from dashboards.api.service import Service
 
@@ -42,7 +44,8 @@ def api_of(settings: Settings, reader: Reader) -> Iterator[Callable[..., Any]]:
     ):
         collecting = Collecting(clinic, settings.data, now_us)
         collecting.reconcile()
-        yield create_api(Service(clinic, now_us, collecting, reader))
+        planning = Planning(clinic, settings.broker.settings(accounts.PAGES), now_us)
+        yield create_api(Service(clinic, now_us, collecting, reader)), planning
 
 
 def erased(settings: Settings, whose: Wearer) -> Iterator[Place]:

@@ -70,8 +70,8 @@ async def pages(settings: Settings, port: int) -> int:
     spare_collector()
     reader = open_reader(settings.data, lambda path: _results(settings, path))
     broker = settings.broker.settings(accounts.PAGES)
-    with api_of(settings, reader) as api:
-        async with parts.paging(reader, broker, port, api) as address:
+    with api_of(settings, reader) as (api, planning):
+        async with parts.paging(reader, broker, port, api) as address, during(planning.run()):
             out.print(f"Pages at {address}, the API of the clinical record at {address}/api/1.")
             await asyncio.sleep(FOREVER)
     return OK

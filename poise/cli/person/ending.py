@@ -175,13 +175,14 @@ def spool_file(data: Path, name: str, wearer: Wearer) -> Path:
 
 
 def forget(data: Path, wearer: Wearer) -> None:
-    """Delete spools and calibration of a wearer who was erased; what a program uses, that one deletes."""
+    """Delete spools, calibration and plan of a wearer who was erased; what a program uses, that one deletes."""
     for path in (spool_file(data, name, wearer) for name in SPOOLS):
         with contextlib.suppress(ConfigurationError), alone(path.with_suffix(".lock"), "gateway"):
             files.remove(path)
             with contextlib.suppress(OSError):  # Windows deletes nothing that is open
                 path.with_suffix(".lock").unlink()
-    (data / f"calibration-{wearer.site}-{wearer.patient}.json").unlink(missing_ok=True)
+    for kind in ("calibration", "plan"):
+        (data / f"{kind}-{wearer.site}-{wearer.patient}.json").unlink(missing_ok=True)
 
 
 def refuse_ended(data: Path, wearer: Wearer) -> None:

@@ -1,4 +1,4 @@
-"""The plan reaches a gateway through a real broker: at the start, after an injection, after a change of plan."""
+"""The plan reaches a gateway through a real broker: at the start, and after every change."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
