@@ -283,7 +283,7 @@ class Ingest:
     def _topics(self) -> Iterator[str]:
         whole = len(self._owned) == BUCKETS
         for bucket in [None] if whole else self._owned:
-            for leaf in (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION):
+            for leaf in (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION, Leaf.GUARD):
                 yield everyone(leaf, bucket=bucket)
 
     def _client_id(self) -> str:

@@ -25,15 +25,18 @@ from dashboards.sheets.pdf import pdf_of
 from ingest.care.changing import Changed, changes
 from ingest.care.ergonomics import Effect, effects
 from ingest.care.today import Needs, OpenFlag, Today, needs, phases_ahead, plan_in_force, today, told
+from ingest.record.entries import microseconds
 from ingest.record.identity import Role
 from poise.care.red_flags import BLEEDING_QUESTION, FLAG_TEXTS, QUESTIONS, TEXT_VERSION
 from poise.care.sheets import Sheet
 from poise.care.treatments import Ergonomics
 from poise.care.visits import Appointment
 from poise.errors import RecordMissingError, RecordRefusedError, StoreUnavailableError
+from poise.strain import Exceedance
 
 _WHOSE: Final = {Role.PATIENT: Reach.OWN, Role.CLINICIAN: Reach.TEAM, Role.THERAPIST: Reach.TEAM}
 _AHEAD: Final = timedelta(days=90)
+_LATELY: Final = timedelta(days=30)
 _LONGEST: Final = timedelta(days=732)
 _RESEARCH: Final = {**_WHOSE, Role.RESEARCHER: Reach.STUDY}
 
@@ -77,6 +80,8 @@ def caring_routes(router: APIRouter) -> None:
         ("wearing", show_wearing, Wearing),
     ):
         add(router, "GET", f"{PATIENT}/{path}", Rule(_WHOSE, about=path), handler, answer=answer)
+    efforts_ = Rule(_RESEARCH, about="efforts")
+    add(router, "GET", f"{PATIENT}/efforts", efforts_, show_efforts, answer=list[Exceedance])
     effects_, dates = Rule(_RESEARCH, about="ergonomics"), Rule(_WHOSE, about="appointment")
     add(router, "GET", f"{PATIENT}/ergonomics-effects", effects_, show_effects, answer=list[Effect])
     add(router, "GET", f"{PATIENT}/appointments", dates, show_appointments, answer=list[Dated])
@@ -156,6 +161,18 @@ def show_effects(asker: Asker, service: Serving) -> list[Effect]:
         raise StoreUnavailableError("what was measured cannot be read here")
     today = instant(asker.now_us).astimezone(zone).date()
     return effects(service.reader, patient.wearer, changed, zone, today)
+
+
+def show_efforts(
+    asker: Asker, service: Serving, begin: AwareDatetime | None = None, end: AwareDatetime | None = None
+) -> list[Exceedance]:
+    """Return what the activity guard has found, of the last 30 days by default; times are UTC µs."""
+    until = instant(asker.now_us) if end is None else end
+    since = until - _LATELY if begin is None else begin
+    if service.reader is None:
+        raise StoreUnavailableError("what was measured cannot be read here")
+    from_us, to_us = microseconds(since), microseconds(until)
+    return list(service.reader.efforts(asker.patient.wearer, from_us, to_us))
 
 
 def show_appointments(

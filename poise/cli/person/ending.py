@@ -175,7 +175,7 @@ def spool_file(data: Path, name: str, wearer: Wearer) -> Path:
 
 
 def forget(data: Path, wearer: Wearer) -> None:
-    """Delete spools, calibration and plan of a wearer who was erased; what a program uses, that one deletes."""
+    """Delete what a gateway keeps of a wearer who was erased; what a program uses, that one deletes."""
     for path in (spool_file(data, name, wearer) for name in SPOOLS):
         with contextlib.suppress(ConfigurationError), alone(path.with_suffix(".lock"), "gateway"):
             files.remove(path)
