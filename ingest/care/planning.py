@@ -1,7 +1,7 @@
 """The plan on its way to the gateways: published again whenever the record says something that changes it.
 
 The notice is retained and holds all phases ahead, so a gateway hears of the next phase even if it is never
-connected again. At the start every patient's plan is published once: a broker may have forgotten.
+connected again. After each connection to the broker every patient's plan is published: it may have forgotten.
 """
 
 import asyncio
@@ -38,8 +38,9 @@ class Planning:
 
     def __init__(self, clinic: Clinic, broker: BrokerSettings, clock: Callable[[], int]) -> None:
         self._clinic, self._clock = clinic, clock
-        self._link = Link(broker, f"poise-plans-{uuid.uuid4().hex[:12]}")
+        self._link = Link(broker, f"poise-plans-{uuid.uuid4().hex[:12]}", on_connected=self._all_again)
         self._due: dict[Patient, None] = {}
+        self._all = False
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         clinic.told.append(self.told)
@@ -57,12 +58,13 @@ class Planning:
         """
         self._loop = asyncio.get_running_loop()
         async with self._link:
-            await self._link.until_connected()
-            for patient in await asyncio.to_thread(self._everybody):
-                self._add(patient)
             while True:
                 await self._wake.wait()
                 self._wake.clear()
+                await self._link.until_connected()
+                if self._all:
+                    self._all = False
+                    self._due |= dict.fromkeys(await asyncio.to_thread(self._everybody))
                 while self._due:
                     await self._publish(next(iter(self._due)))
 
@@ -78,6 +80,8 @@ class Planning:
             log.warning("a plan could not be sent to its gateway yet: %s", exc)
             self._due[patient] = None
             await asyncio.sleep(_AGAIN_S)
+        except Exception:
+            log.exception("a plan cannot be made; the others are sent all the same")
 
     def _payload(self, patient: Patient) -> bytes | None:
         """Return the notice; empty bytes take back what no longer holds, None for who is not there."""
@@ -92,6 +96,11 @@ class Planning:
         made = datetime.fromtimestamp(self._clock() / 1e6, UTC)
         injections = list(course.injections.values())
         return encode(plan_notice(uuid.uuid4().hex, made, injections, course.plans, course.zone))
+
+    def _all_again(self) -> None:
+        """Tell everybody's gateway again after each connection: a broker may have forgotten."""
+        self._all = True
+        self._wake.set()
 
     def _everybody(self) -> list[Patient]:
         with self._clinic.database.reading() as session:
