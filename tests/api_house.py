@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 from typing import Any, cast
 from uuid import UUID
 
+from dashboards_fakes import FakeStore
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -101,6 +102,7 @@ def api_house(folder: Path, url: str = "") -> Iterator[ApiHouse]:
             clinic,
             lambda: clock[0],
             Collecting(clinic, folder, lambda: clock[0]),
+            FakeStore(),
             limits=Limits(100_000),
             strangers=Limits(100_000),
         )
