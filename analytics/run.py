@@ -91,6 +91,9 @@ class Run:
             KINDS,
             judged.held,
             activity,
+            moments.rate,
+            moments.force,
+            moments.shake,
         )
         return Conclusions(
             (posture,),

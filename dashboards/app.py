@@ -6,7 +6,9 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from nicegui import ui
+from starlette.types import ASGIApp
 
+from dashboards.api import PREFIX
 from dashboards.elements import STATIC
 from dashboards.guard import Guard
 from dashboards.people_page import show_people
@@ -21,7 +23,14 @@ def utc_us() -> int:
     return time.time_ns() // 1000
 
 
-def create_app(reader: Reader, live: LiveFeed, *, port: int, now: Callable[[], int] = utc_us) -> FastAPI:
+def create_app(
+    reader: Reader,
+    live: LiveFeed,
+    *,
+    port: int,
+    now: Callable[[], int] = utc_us,
+    api: ASGIApp | None = None,
+) -> FastAPI:
     """Return the pages as an ASGI application for `dashboards.serve.serve`.
 
     One application at a time is alive in a process, because NiceGUI keeps its pages per process; a later call
@@ -32,9 +41,12 @@ def create_app(reader: Reader, live: LiveFeed, *, port: int, now: Callable[[], i
         live: the live topic; its callbacks come in this event loop.
         port: the port it is served at, which the guard holds every request against.
         now: UTC µs.
+        api: of the clinical record (`dashboards.api`), None for pages alone.
     """
     app = FastAPI(title="Poise", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, port=port)
+    if api is not None:
+        app.mount(PREFIX, api)
     _pages(reader, live, now)
     nicegui_app.add_static_files("/poise", STATIC, max_cache_age=0)
     # A process may build its pages again, but NiceGUI refuses middlewares once it has started.

@@ -15,7 +15,8 @@ from typing import Final
 from device.bluetooth.ble import Backend, Bluetooth
 from device.bluetooth.link import Link
 from device.cueing.commands import Commands
-from device.cueing.edge import Edge
+from device.cueing.edge import UTC, Edge
+from device.cueing.prompts import Prompts
 from device.cueing.signals import Shows, Signals
 from device.spooling.spool import DiskSpool
 from device.spooling.spooled import SPOOL_FULL
@@ -28,6 +29,7 @@ from device.tasks import together
 from device.vendors.base import Notification
 from poise.errors import PoiseError
 from poise.notices import SensorStatus, encode
+from poise.planned import Stage
 from poise.ports import Announce
 from poise.results import GRID_US
 from poise.samples import Gap, SampleMessage
@@ -87,6 +89,7 @@ class Gateway:
         observers: who gets every message once it is spooled.
         edge: what decides cues here, None where no cue is to be given.
         signals: gives the cues.
+        prompts: shows soft notices of the guard, and reminders.
         commands: does what is asked for from elsewhere.
     """
 
@@ -105,6 +108,7 @@ class Gateway:
         clock: HostClock | None = None,
         edge: Edge | None = None,
         desktop: Shows | None = None,
+        notes: Shows | None = None,
         message_s: float = 1.0,
     ) -> None:
         """Prepare a session.
@@ -123,6 +127,7 @@ class Gateway:
             clock: the host's clock.
             edge: judges the freshest samples and decides cues; None for no cues.
             desktop: shows cues that no worn sensor can give.
+            notes: shows soft notices and reminders, beside the cues.
             message_s: while nobody looks, s of samples in a message.
         """
         self.wearer = wearer
@@ -135,10 +140,13 @@ class Gateway:
         self.edge = edge
         self._assembler.watched = edge is not None
         self.signals = Signals(self._bluetooth.command, desktop, announce, self._now_us, origin=origin)
+        zone = edge.zone if edge else UTC
+        self.prompts = Prompts(notes, announce, self._now_us, zone, origin=origin)
         if edge is not None:
             edge.cued, edge.ended = self.signals.cue, self.signals.end
+            edge.exceeded = self.prompts.exceeded
         self.commands = Commands(self._bluetooth.command, edge, self.signals, self._now_us)
-        self.commands.watched = self._watch
+        self.commands.watched, self.commands.paused = self._watch, self._pause
         self._longest_us, self._watched_us = (round(message_s * 1e6) if message_s > 1 else 0), 0
         spool.longest_us = self._longest_us
         self._skew = SkewWatch()
@@ -172,6 +180,7 @@ class Gateway:
                 tasks.create_task(self._bluetooth.run(), name="gateway bluetooth")
                 tasks.create_task(self._pump(), name="gateway assembler")
                 tasks.create_task(self._report(), name="gateway status")
+                tasks.create_task(self.prompts.run(), name="gateway prompts")
         finally:
             self.signals.stop()
             self._queue(self._assembler.finish(self._clock.now()))
@@ -219,6 +228,15 @@ class Gateway:
     def changed(self, link: Link) -> None:
         """See `device.bluetooth.link.Receiver`."""
         self._tell(link)
+
+    def plan(self, stages: Sequence[Stage]) -> None:
+        """Go by these stages of a plan, each from its moment on; none for what is set here."""
+        if self.edge is not None:
+            self.edge.plan(stages)
+        self.prompts.plan(stages)
+
+    def _pause(self, until_us: int) -> None:
+        self.prompts.paused_us = until_us
 
     def _now_us(self) -> int:
         return self._clock.now().utc_us

@@ -20,6 +20,7 @@ from ingest.mqtt.settings import BrokerSettings, Outgoing
 from poise import notices
 from poise.errors import BrokerError, BrokerRefusedError, StoreError, WireError
 from poise.notices import Command, Presence, Stored
+from poise.planned import PlanNotice
 from poise.ports import Spool, Spooled
 from poise.tasks import until_one_ends
 from poise.topics import Leaf, Wearer, parse
@@ -78,6 +79,7 @@ class Bridge:
 
     Attributes:
         commanded: called with each command for the gateway.
+        planned: called with each plan for the wearer, None where there is none any more.
     """
 
     def __init__(
@@ -90,12 +92,13 @@ class Bridge:
     ) -> None:
         self.counts = BridgeCounts()
         self.commanded: Callable[[Command], None] = lambda _command: None
+        self.planned: Callable[[PlanNotice | None], None] = lambda _plan: None
         self._wearer, self._spool, self._pace = wearer, spool, pace or Pace()
         self._presence = presence
         self._link = Link(
             settings,
             f"poise-gateway-{wearer.site}-{wearer.patient}",
-            subscriptions={wearer.topic(Leaf.STORED): 1, wearer.topic(Leaf.COMMAND): 1},
+            subscriptions={wearer.topic(leaf): 1 for leaf in (Leaf.STORED, Leaf.COMMAND, Leaf.PLAN)},
             will=self._state("lost"),
             on_connected=self._reconnected,
         )
@@ -105,6 +108,7 @@ class Bridge:
         self._passing: list[Outgoing] = []
         self._unacked = 0
         self._answered = False
+        self._refused = ""
         self._patience_s = self._pace.ask_s
         self._progress_s = self._rewound_s = 0.0
         self._wake = asyncio.Event()
@@ -263,14 +267,19 @@ class Bridge:
                         await self._hear(notices.decode(message.payload, Stored))
                     elif leaf is Leaf.COMMAND and not message.retain:  # a kept one is as old as it may be
                         self.commanded(notices.decode(message.payload, Command))
+                    elif leaf is Leaf.PLAN:
+                        self.planned(notices.decode(message.payload, PlanNotice) if message.payload else None)
                 except WireError as exc:
-                    log.warning("a confirmation or command cannot be read: %s", exc)
+                    log.warning("a confirmation, command or plan cannot be read: %s", exc)
                 except StoreError as exc:
                     # Unconfirmed is safe: the next notice names it again.
                     log.warning("%s; the confirmation is taken from the next notice", exc)
                 self._link.acknowledge(message)
 
     async def _hear(self, stored: Stored) -> None:
+        if stored.refused and stored.refused != self._refused:
+            log.warning("ingest keeps nothing of this wearer (%s)", stored.refused)
+        self._refused = stored.refused
         confirmed = await asyncio.to_thread(self._spool.confirm, stored)
         self.counts.confirmed += confirmed
         holes = [range(first, last + 1) for first, last in stored.holes]

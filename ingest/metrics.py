@@ -30,6 +30,8 @@ _COUNTERS: Final = {
     "late": ("messages_late", "Samples messages behind what was analysed already."),
     "beside": ("messages_second_gateway", "Samples messages of a second gateway of a wearer."),
     "commits": ("commits", "Transactions."),
+    "erased": ("messages_erased", "Messages of wearers who were erased, dropped."),
+    "withdrawn": ("messages_withdrawn", "Messages of wearers who have withdrawn consent, dropped."),
 }
 
 

@@ -10,9 +10,10 @@ from ingest.database.sqlite import reading
 from ingest.reading import Day, Person, Series
 from ingest.results.store import ResultStore, key, wearer_of
 from poise import notices
-from poise.notices import Presence, SensorStatus
+from poise.notices import GuardNotice, Presence, SensorStatus
 from poise.results import Episode
 from poise.samples import Gap
+from poise.strain import Exceedance
 from poise.topics import Leaf, Wearer
 
 _PERSON = "SELECT wearer, timezone, origin, injections, last_us FROM people"
@@ -91,6 +92,17 @@ class StoreReader:
     def sensors(self, wearer: Wearer) -> Sequence[SensorStatus]:
         """See `Reader`."""
         return [notices.decode(notice, SensorStatus) for notice in self._notices(wearer, Leaf.SENSOR)]
+
+    def calibrated(self, wearer: Wearer) -> Sequence[int]:
+        """See `Reader`."""
+        sql = "SELECT made_us FROM calibrations WHERE wearer = ? ORDER BY made_us"
+        with reading(self._path) as c:
+            return [int(made_us) for (made_us,) in c.execute(sql, (key(wearer),))]
+
+    def efforts(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Exceedance]:
+        """See `Reader`."""
+        found = [notices.decode(each, GuardNotice).exceedance for each in self._notices(wearer, Leaf.GUARD)]
+        return sorted((e for e in found if from_us <= e.start_us < to_us), key=lambda e: (e.start_us, e.kind))
 
     def presence(self, wearer: Wearer) -> Presence | None:
         """See `Reader`."""

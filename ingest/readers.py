@@ -13,6 +13,7 @@ from poise.errors import ConfigurationError, StoreUnavailableError
 from poise.notices import Presence, SensorStatus
 from poise.results import Episode
 from poise.samples import Gap
+from poise.strain import Exceedance
 from poise.topics import Wearer
 
 
@@ -82,6 +83,14 @@ class ReaderOfAll:
     def sensors(self, wearer: Wearer) -> Sequence[SensorStatus]:
         """See `Reader`."""
         return self._of(wearer).sensors(wearer)
+
+    def calibrated(self, wearer: Wearer) -> Sequence[int]:
+        """See `Reader`."""
+        return self._of(wearer).calibrated(wearer)
+
+    def efforts(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Exceedance]:
+        """See `Reader`."""
+        return self._of(wearer).efforts(wearer, from_us, to_us)
 
     def presence(self, wearer: Wearer) -> Presence | None:
         """See `Reader`."""

@@ -9,6 +9,7 @@ from analytics.exposure.counts import QuarterExposure
 from poise.notices import Live, Presence, SensorStatus
 from poise.results import Episode
 from poise.samples import Floats, Gap, Int64s
+from poise.strain import Exceedance
 from poise.topics import Wearer
 
 
@@ -111,6 +112,14 @@ class Reader(Protocol):
 
     def sensors(self, wearer: Wearer) -> Sequence[SensorStatus]:
         """Return the newest status of each of the wearer's sensors."""
+        ...
+
+    def calibrated(self, wearer: Wearer) -> Sequence[int]:
+        """Return when the wearer was calibrated or re-checked, UTC µs, in order."""
+        ...
+
+    def efforts(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Exceedance]:
+        """Return the efforts above the limit of their day that began in the time, by start."""
         ...
 
     def presence(self, wearer: Wearer) -> Presence | None:

@@ -14,6 +14,8 @@ from typing import Any, Final, TypeVar
 from analytics.pipeline import Pipeline
 from ingest.database.journal import Journal
 from ingest.database.sqlite import Database
+from ingest.erasing.gate import Gate
+from ingest.erasing.register import Register
 from ingest.judging.analyses import Analyses
 from ingest.judging.intake import Intake
 from ingest.judging.outcome import IntakeCounts, Outcome, Session
@@ -32,7 +34,7 @@ _MOST_PER_COMMIT: Final = 200
 _STORED_EVERY_US: Final = 1_000_000
 _STORED_SOON_US: Final = 100_000
 _TICK_S: Final = 0.1
-_LATE_TICKS: Final = 10
+_LOOK_TICKS: Final = 10
 _SETTLE_S: Final = 0.5
 _SETTLE_PAUSE_S: Final = 120.0
 _RECENT_US: Final = 86_400_000_000
@@ -77,6 +79,7 @@ class Ingest:
         self._clock = clock
         self._owned = sorted(set(buckets))
         self._intake = Intake(database, self.journal, results, new_analysis, clock, self._owned)
+        self._gate = Gate(self._intake, Register(database.path.parent), database, self.journal, clock)
         self._inbox = Inbox(wearer_in, share, once=is_samples)
         self._link = Link(
             replace(settings, receive_maximum=_RECEIVE_MAXIMUM),
@@ -146,6 +149,7 @@ class Ingest:
             ConfigurationError: if the broker refuses this program for good.
         """
         with ThreadPoolExecutor(1, "poise-ingest") as thread:
+            await self._insist(thread, self._gate.look)  # before anything comes back
             async with self._link:
                 try:
                     await until_one_ends(self._works(thread))
@@ -167,7 +171,7 @@ class Ingest:
         try:
             more = self._newly_refused()
             await asyncio.get_running_loop().run_in_executor(thread, self._intake.keep_all)
-            await asyncio.get_running_loop().run_in_executor(thread, self._intake.count_refused, more)
+            await asyncio.get_running_loop().run_in_executor(thread, self._gate.count_refused, more)
         except StoreError as exc:
             log.warning("%s; what runs is analysed again from its beginning", exc)
 
@@ -177,7 +181,7 @@ class Ingest:
 
     async def _take(self, thread: ThreadPoolExecutor, messages: list[Received]) -> None:
         """Bring messages to disk, however long the disk refuses, and only then tell anybody."""
-        outcome = await self._insist(thread, lambda: self._intake.take(messages))
+        outcome = await self._insist(thread, lambda: self._gate.take(messages))
         for message in messages:
             self._link.acknowledge(message)
         self._tally.note(outcome, self._clock())
@@ -206,7 +210,7 @@ class Ingest:
                 return done
 
     async def _tick(self, thread: ThreadPoolExecutor) -> None:
-        """Tell what was held back, remind after a reconnect, end late runs that nothing follows."""
+        """Tell what was held back, remind after a reconnect, see who was erased, end late runs."""
         for tick in itertools.count(1):
             await asyncio.sleep(_TICK_S)
             if self._remind and self._link.connected:
@@ -214,9 +218,12 @@ class Ingest:
                 recent = await self._insist(thread, lambda: self._intake.recent_sessions(_RECENT_US))
                 self._to_tell |= set(recent)
             await self._tell_stored(thread)
-            if tick % _LATE_TICKS == 0 and self._intake.late_runs:
-                self._tell_results(await self._insist(thread, self._intake.close_late_runs))
             await self._name_refused(thread)
+            if tick % _LOOK_TICKS:
+                continue
+            await self._insist(thread, self._gate.look)
+            if self._intake.late_runs:
+                self._tell_results(await self._insist(thread, self._intake.close_late_runs))
 
     async def _name_refused(self, thread: ThreadPoolExecutor) -> None:
         """Say once a minute who sends more than may wait, in the log and on the disk."""
@@ -231,7 +238,7 @@ class Ingest:
                     count,
                     extra={"wearer": name},
                 )
-            await self._insist(thread, lambda: self._intake.count_refused(more))
+            await self._insist(thread, lambda: self._gate.count_refused(more))
 
     def _newly_refused(self) -> Counter[str]:
         more, self._named = self._inbox.refused - self._named, Counter(self._inbox.refused)
@@ -248,7 +255,7 @@ class Ingest:
         self._to_tell -= due
         if not due:
             return
-        said = await self._insist(thread, partial(self._intake.all_confirmed, due))
+        said = await self._insist(thread, partial(self._gate.all_confirmed, due))
         for session, stored in said.items():
             topic = session[0].topic(Leaf.STORED)
             if not self._send(Outgoing(topic, notices.encode(stored), qos=1)):
@@ -260,6 +267,8 @@ class Ingest:
             self._send(Outgoing(wearer.topic(Leaf.LIVE), notices.encode(live), qos=0))
         for (wearer, _), notice in outcome.episodes.items():
             self._send(Outgoing(wearer.topic(Leaf.EPISODE), notices.encode(notice), qos=0))
+        for answer in outcome.answers:
+            self._send(answer)
 
     def _send(self, message: Outgoing) -> bool:
         try:
@@ -274,7 +283,7 @@ class Ingest:
     def _topics(self) -> Iterator[str]:
         whole = len(self._owned) == BUCKETS
         for bucket in [None] if whole else self._owned:
-            for leaf in (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION):
+            for leaf in (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION, Leaf.GUARD):
                 yield everyone(leaf, bucket=bucket)
 
     def _client_id(self) -> str:

@@ -12,6 +12,12 @@ PoiseError
 ├── StoreError              a store could not read or write
 │   ├── StoreUnavailableError try again later (server down, disk full)
 │   └── StoreRejectedError    the store refuses this very data: trying again changes nothing
+├── RecordError             the clinical record refuses what is asked of it
+│   ├── RecordMissingError       there is no such patient, entry or account
+│   ├── RecordConflictError      somebody else was first: a later version, the same name, a used invitation
+│   └── RecordRefusedError       what was given breaks a rule; the sentence says which
+├── AccessError             who asks is not known, or may not
+│   └── AccessLockedError        too many failures: try again later
 ├── RecordingError          a recording file is not one, or is cut off
 └── StateError              the saved state of an analysis cannot be read: a new run begins
 
@@ -75,6 +81,35 @@ class StoreUnavailableError(StoreError):
 
 class StoreRejectedError(StoreError):
     """The store refuses this very data: trying again changes nothing."""
+
+
+class RecordError(PoiseError):
+    """The clinical record refuses what is asked of it."""
+
+
+class RecordMissingError(RecordError):
+    """There is no such patient, entry or account."""
+
+
+class RecordConflictError(RecordError):
+    """Somebody else was first: look again, then decide anew."""
+
+
+class RecordRefusedError(RecordError):
+    """What was given breaks a rule of the record; the sentence says which."""
+
+
+class AccessError(PoiseError):
+    """Who asks is not known, or may not; the sentence does not say which of both."""
+
+
+class AccessLockedError(AccessError):
+    """Too many failures: nothing is looked at before `until_us`."""
+
+    def __init__(self, sentence: str, *, until_us: int) -> None:
+        """Remember when to try again, UTC µs."""
+        super().__init__(sentence)
+        self.until_us = until_us
 
 
 class RecordingError(PoiseError):

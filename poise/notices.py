@@ -7,7 +7,9 @@ import msgspec
 
 from poise.calibration import Calibration
 from poise.errors import WireError
+from poise.planned import PlanNotice
 from poise.results import Episode, Kind
+from poise.strain import Exceedance
 
 VERSION: Final = 1
 MAX_BYTES: Final = 64 * 1024
@@ -17,7 +19,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     """Retained at `…/presence`: is the wearer's gateway there? Its last will says "lost".
 
     Attributes:
-        state: "online", "offline" (said goodbye) or "lost" (last will).
+        state: "online", "offline" (said goodbye), "lost" (last will), "stopped" (there, and collects nothing
+            because consent was withdrawn) or, not retained, "erased" (all is deleted).
         since_us: UTC µs at which this gateway session began.
         waiting: messages in its spool that are not confirmed as stored.
         dropped: messages given up since its start because the spool was full.
@@ -83,6 +86,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
         through: every message up to and with this sequence is stored or was given up; -1 for none.
         highest: the highest sequence stored.
         holes: first and last sequence of each stretch missing between them.
+        refused: why ingest keeps nothing of this wearer, "erased" or "withdrawn": then what is named here is
+            dropped and not stored, and need not be kept either; "" as a rule.
     """
 
     v: int = VERSION
@@ -90,6 +95,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     through: int
     highest: int
     holes: list[tuple[int, int]] = []
+    refused: str = ""
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +172,12 @@ class Verb(StrEnum):
     """Ask the wearer to lift the right arm and look whether left and right are what they are named."""
     WATCH = "watch"
     """Somebody looks: let each second leave at once, until `until_us`."""
+    ERASE = "erase"
+    """The wearer was erased: collect nothing any more, delete what waits and what is known, and say so."""
+    STOP = "stop"
+    """The wearer has withdrawn consent: collect nothing until `RESUME`."""
+    RESUME = "resume"
+    """The wearer consents again."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,8 +214,48 @@ class EpisodeNotice(msgspec.Struct, frozen=True, kw_only=True):
     episode: Episode
 
 
-Notice = Presence | SensorStatus | Stored | Live | CalibrationNotice | EpisodeNotice | CueNotice | Command
-N = TypeVar("N", Presence, SensorStatus, Stored, Live, CalibrationNotice, EpisodeNotice, CueNotice, Command)
+class GuardNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """At `…/guard`, not retained: an exceedance that began or ended; the newest of a kind and start counts.
+
+    Attributes:
+        sentence: what the wearer read, "" where no notice was given.
+        sentences_version: the version of the sentences.
+        ways: how it was given: "desktop"; none if nothing could give it.
+    """
+
+    v: int = VERSION
+    origin: str = "worn"
+    exceedance: Exceedance
+    sentence: str = ""
+    sentences_version: int = 0
+    ways: list[str] = []
+
+
+Notice = (
+    Presence
+    | SensorStatus
+    | Stored
+    | Live
+    | CalibrationNotice
+    | EpisodeNotice
+    | CueNotice
+    | Command
+    | PlanNotice
+    | GuardNotice
+)
+N = TypeVar(
+    "N",
+    Presence,
+    SensorStatus,
+    Stored,
+    Live,
+    CalibrationNotice,
+    EpisodeNotice,
+    CueNotice,
+    Command,
+    PlanNotice,
+    GuardNotice,
+)
 
 
 def encode(notice: Notice) -> bytes:

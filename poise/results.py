@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -99,6 +99,10 @@ class PostureFrames:
         kinds: the columns of `held`.
         held: (n, k) bool, the kind's rule holds at this moment, before any dwell.
         activity: (n,) int8, indices into `ACTIVITIES`.
+        rate: (n, m) rms angular rate within the tenth of a second, rad/s; (0, 0) where it was not kept, as
+            are the next two (`analytics.motion.moments`).
+        force: (n, m) rms length of the specific force within it, m/s².
+        shake: (n, m) standard deviation of the specific force's vector within it, m/s².
     """
 
     run_us: int
@@ -110,9 +114,26 @@ class PostureFrames:
     kinds: tuple[Kind, ...]
     held: NDArray[np.bool_]
     activity: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
+    rate: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    force: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    shake: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __len__(self) -> int:
         return len(self.t_us)
+
+    def part(self, rows: slice) -> "PostureFrames":
+        """Return some of the rows; no copy."""
+        return replace(
+            self,
+            t_us=self.t_us[rows],
+            sagittal=self.sagittal[rows],
+            frontal=self.frontal[rows],
+            held=self.held[rows],
+            activity=self.activity[rows],
+            rate=self.rate[rows],
+            force=self.force[rows],
+            shake=self.shake[rows],
+        )
 
     def frame(self, i: int) -> PostureFrame:
         """Return row `i` as a `PostureFrame`."""

@@ -25,6 +25,8 @@ class Leaf(StrEnum):
     EPISODE = "episode"
     COMMAND = "command"
     CUE = "cue"
+    PLAN = "plan"
+    GUARD = "guard"
 
 
 @dataclass(frozen=True, slots=True)

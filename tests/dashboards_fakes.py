@@ -15,6 +15,7 @@ from poise.errors import StoreUnavailableError
 from poise.notices import Live, Presence, SensorStatus
 from poise.results import JUDGED, Activity, Episode, Kind
 from poise.samples import Gap
+from poise.strain import Exceedance
 from poise.topics import Wearer
 
 SEGMENTS = ("head", "c7", "t4", "lumbar", "scapula_left", "scapula_right")
@@ -90,6 +91,12 @@ class FakeStore:
 
     def sensors(self, wearer: Wearer) -> Sequence[SensorStatus]:
         return self.statuses.get(wearer, [])
+
+    def calibrated(self, wearer: Wearer) -> Sequence[int]:
+        return ()
+
+    def efforts(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Exceedance]:
+        return ()
 
     def presence(self, wearer: Wearer) -> Presence | None:
         return self.online.get(wearer)

@@ -47,6 +47,15 @@ class Allowance:
         self.budget = round(self._plan.budget_per_day * self._share)
         self.vary(varied=self._varied)
 
+    def under(self, plan: CuePlan) -> "Allowance":
+        """Return another plan's allowance; a pause, and what was given today, hold on."""
+        other = Allowance(plan)
+        if self._day is not None:
+            other.begin(self._day, self._offset_s, None)
+        other.pause_us, other.used = self.pause_us, self.used
+        other._last_us, other.unanswered = self._last_us, self.unanswered
+        return other
+
     def blocked(self, t_us: int) -> tuple[HeldBack, int] | None:
         """Return why no cue may be given at `t_us`, and the UTC µs until which that lasts; None if it may."""
         if t_us < self._fresh_us:

@@ -55,6 +55,12 @@ class Cueing:
         self._barred = 0
         self._reason: HeldBack | None = None
 
+    def under(self, plan: CuePlan) -> "Cueing":
+        """Return cueing by another plan, without load; a pause, and what was given today, hold on."""
+        other = Cueing(plan)
+        other._allowance = self._allowance.under(plan)
+        return other
+
     @property
     def load_s(self) -> float:
         """The load so far, in s at the threshold."""

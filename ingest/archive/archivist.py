@@ -15,7 +15,7 @@ from ingest.archive.layout import HOUR_US
 from ingest.database.sqlite import Database, reading
 from ingest.results.store import key, wearer_of
 from poise import __version__
-from poise.errors import StoreError
+from poise.errors import StoreError, StoreUnavailableError
 
 DAY_US: Final = 86_400_000_000
 
@@ -90,8 +90,14 @@ class Archivist:
         entry = Entry(
             file, name, hour_us, len(raws), len(columns.t_us), raws[0].row, raws[-1].row, *kept, now_us
         )
-        with self._database.transaction() as c:
-            book.move(c, entry, [raw.row for raw in raws])
+        try:
+            with self._database.transaction() as c:
+                book.move(c, entry, [raw.row for raw in raws])
+        except StoreUnavailableError:
+            raise
+        except StoreError:
+            files.remove(self.folder / file)  # its messages are gone: who was erased must not stay in it
+            raise
         return entry
 
 

@@ -5,12 +5,13 @@ archive that was cut off has none, and nothing is put in place before every sum 
 """
 
 import hashlib
+import io
 import os
 import re
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -42,13 +43,14 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     sums: dict[str, str]
 
 
-def back_up(folder: Path, file: Path, made_us: int) -> Contents:
+def back_up(folder: Path, file: Path, made_us: int, more: Mapping[str, bytes] | None = None) -> Contents:
     """Write an archive of all that a data folder keeps, each database as of one moment.
 
     Args:
         folder: the data folder; programs may be at work in it.
         file: the archive, which must not be there yet.
         made_us: UTC µs.
+        more: what else belongs into it, by name.
 
     Raises:
         ConfigurationError: if there is nothing to keep, or the file is there or cannot be written.
@@ -62,7 +64,7 @@ def back_up(folder: Path, file: Path, made_us: int) -> Contents:
     part = file.with_name(f"{file.name}.part")
     try:
         with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as raw:
-            contents = _write(raw, kept, file.parent, made_us)
+            contents = _write(raw, kept, file.parent, made_us, more or {})
             raw.flush()
             os.fsync(raw.fileno())
         part.replace(file)
@@ -73,13 +75,16 @@ def back_up(folder: Path, file: Path, made_us: int) -> Contents:
     return contents
 
 
-def restore(file: Path, folder: Path, *, replace: bool = False) -> Contents:
+def restore(
+    file: Path, folder: Path, *, replace: bool = False, before: Callable[[Path], None] = lambda _folder: None
+) -> Contents:
     """Put an archive's files into a data folder in which no program is at work.
 
     Args:
         file: the archive.
         folder: the data folder.
         replace: whether what is there may be moved aside, into a folder beside.
+        before: is given the folder with the files before they are put in place; what it deletes is not.
 
     Raises:
         ConfigurationError: if the archive is none, is damaged, or there are databases that would be lost.
@@ -93,11 +98,13 @@ def restore(file: Path, folder: Path, *, replace: bool = False) -> Contents:
         )
     with _in_our_words(file), tempfile.TemporaryDirectory(prefix=".restore-", dir=folder) as unpacked:
         contents = _unpack(file, Path(unpacked))
+        before(Path(unpacked))
         if there:
             now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
             move_aside(there, folder / f"before-restore-{now}")
-        for name in contents.sums:
-            (Path(unpacked) / name).replace(folder / name)
+        for path in [Path(unpacked) / name for name in contents.sums]:
+            if path.exists():
+                path.replace(folder / path.name)
     return contents
 
 
@@ -105,7 +112,9 @@ def _kept(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*.db"), *folder.glob("calibration-*.json")])
 
 
-def _write(raw: IO[bytes], kept: list[Path], beside: Path, made_us: int) -> Contents:
+def _write(
+    raw: IO[bytes], kept: list[Path], beside: Path, made_us: int, more: Mapping[str, bytes]
+) -> Contents:
     """Copy one file after the other, so that a second place is needed for one of them only."""
     sums = {}
     with tarfile.open(fileobj=raw, mode="w") as archive:
@@ -118,13 +127,18 @@ def _write(raw: IO[bytes], kept: list[Path], beside: Path, made_us: int) -> Cont
                     copied.write_bytes(path.read_bytes())
                 sums[path.name] = _sum(copied)
                 archive.add(copied, path.name)
+        for name, content in more.items():
+            sums[name] = hashlib.sha256(content).hexdigest()
+            _add(archive, name, content)
         contents = Contents(made_us=made_us, sums=sums)
-        with tempfile.TemporaryFile() as listed:
-            entry = tarfile.TarInfo(_LIST)
-            entry.size = listed.write(msgspec.json.encode(contents))
-            listed.seek(0)
-            archive.addfile(entry, listed)
+        _add(archive, _LIST, msgspec.json.encode(contents))
     return contents
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    archive.addfile(entry, io.BytesIO(content))
 
 
 def _unpack(file: Path, folder: Path) -> Contents:

@@ -208,7 +208,7 @@ class Journal:
     def put_notice(
         self, c: Connection, wearer: Wearer, leaf: Leaf, detail: str, payload: bytes, received_us: int
     ) -> None:
-        """Keep the newest presence or sensor status."""
+        """Keep the newest presence, sensor status or exceedance under its detail."""
         c.execute(
             "INSERT OR REPLACE INTO notices (wearer, leaf, detail, received_us, notice) "
             "VALUES (?, ?, ?, ?, ?)",

@@ -69,6 +69,29 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @property
+    def pages(self) -> int:
+        """Bytes of the file that are in use."""
+        with self._lock, in_our_words(self.path):
+            count, free, size = (
+                self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((count - free) * size)
+
+    def rewrite(self) -> bool:
+        """Write the whole file anew and cut its log to nothing; False if a reader keeps the log in use.
+
+        Nobody else can write meanwhile.
+
+        Raises:
+            StoreUnavailableError: if the disk refuses; the file is as it was.
+        """
+        with self._lock, in_our_words(self.path):
+            self._connection.execute("VACUUM")
+            busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
+
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
         with self._lock:
@@ -81,6 +104,7 @@ class Database:
                 f"cache_size = -{_CACHE_KB}",
                 "journal_mode = WAL",
                 "synchronous = FULL",
+                "secure_delete = ON",
                 f"busy_timeout = {_BUSY_MS}",
                 f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
             ):

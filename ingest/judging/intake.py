@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Final
 
 from ingest.database import chunks
 from ingest.database.journal import Journal, Lane
@@ -23,14 +23,15 @@ from ingest.judging.guards import (
     must_be_same,
 )
 from ingest.judging.outcome import IntakeCounts, Outcome, Session, joined
+from ingest.judging.statuses import KEPT, detail_of
 from ingest.judging.stream import Stream
 from ingest.judging.telling import live_notice
 from ingest.mqtt.inbox import wearer_in
 from ingest.mqtt.settings import Received
-from ingest.results.store import ResultStore, key, storable
+from ingest.results.store import ResultStore, key, storable, wearer_of
 from poise import notices
 from poise.errors import StoreRejectedError, WireError
-from poise.notices import CalibrationNotice, EpisodeNotice, Presence, SensorStatus, Stored
+from poise.notices import CalibrationNotice, EpisodeNotice, Stored
 from poise.results import Results
 from poise.samples import SampleMessage
 from poise.topics import BUCKETS, Address, Leaf, Wearer, parse
@@ -41,8 +42,7 @@ _TELL_EVERY_US: Final = 60_000_000
 """Between two lines in the log about the same wearer and reason: a flood must not fill the log too."""
 LATE_IDLE_US: Final = 30_000_000
 _SETTLED_AT_ONCE: Final = 10
-_TAKEN: Final = (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION)
-N = TypeVar("N", Presence, SensorStatus)
+_TAKEN: Final = (Leaf.SAMPLES, Leaf.CALIBRATION, *KEPT)
 
 
 class Intake:
@@ -139,6 +139,13 @@ class Intake:
         with self._transaction() as c:
             for name, number in refused.items():
                 self._journal.count(c, name, REFUSED, number)
+
+    def forget(self, name: str) -> None:
+        """Forget a wearer's key, of whom nothing is on disk any more."""
+        wearer = wearer_of(name)
+        self._streams = {each: stream for each, stream in self._streams.items() if each[0] != wearer}
+        self._confirmations = {s: kept for s, kept in self._confirmations.items() if s[0] != wearer}
+        self._late_us.pop(wearer, None)
 
     def confirmed(self, session: Session) -> Stored:
         """Return what may be said of a session: only what is on disk.
@@ -283,12 +290,7 @@ class Intake:
         outcome: Outcome,
     ) -> int:
         """Store and count a message."""
-        counts = outcome.counts
-        counts.stored += 1
-        counts.samples += sum(len(batch) for batch in message.batches)
-        counts.missing += sum(gap.count for gap in message.gaps)
-        counts.late += lane is Lane.LATE
-        counts.beside += lane is Lane.BESIDE
+        outcome.counts.put(message, late=lane is Lane.LATE, beside=lane is Lane.BESIDE)
         if lane is Lane.LIVE and message.batches:
             outcome.newest_us.append(last_of(message))
         return self._journal.put_message(c, wearer, message, payload, received_us=self._clock(), lane=lane)
@@ -327,11 +329,8 @@ class Intake:
                 self._streams[wearer, late].calibrations = known
 
     def _status(self, c: Connection, address: Address, payload: bytes) -> None:
-        if address.leaf is Leaf.PRESENCE:
-            notices.decode(payload, Presence)
-        elif notices.decode(payload, SensorStatus).sensor != address.detail:
-            raise WireError(f"the status names another sensor than {address.detail!r}", reason="sensor")
-        self._journal.put_notice(c, address.wearer, address.leaf, address.detail, payload, self._clock())
+        detail = detail_of(address, payload)
+        self._journal.put_notice(c, address.wearer, address.leaf, detail, payload, self._clock())
 
     def _stream(self, c: Connection, wearer: Wearer, *, late: bool) -> Stream:
         if (wearer, late) not in self._streams:

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
+from ingest.mqtt.settings import Outgoing
 from poise.notices import EpisodeNotice, Live
+from poise.samples import SampleMessage
 from poise.topics import Wearer
 
 Session = tuple[Wearer, str]
@@ -22,6 +24,8 @@ class IntakeCounts:
         beside: messages of a second gateway.
         dead_letters: messages that could not be understood.
         commits: transactions.
+        erased: messages of wearers who were erased, dropped.
+        withdrawn: messages of wearers who have withdrawn consent, dropped.
     """
 
     stored: int = 0
@@ -32,6 +36,16 @@ class IntakeCounts:
     beside: int = 0
     dead_letters: int = 0
     commits: int = 0
+    erased: int = 0
+    withdrawn: int = 0
+
+    def put(self, message: SampleMessage, *, late: bool, beside: bool) -> None:
+        """Count a message that is stored."""
+        self.stored += 1
+        self.samples += sum(len(batch) for batch in message.batches)
+        self.missing += sum(gap.count for gap in message.gaps)
+        self.late += late
+        self.beside += beside
 
     def add(self, more: "IntakeCounts") -> None:
         """Count in what another counted."""
@@ -50,6 +64,7 @@ class Outcome:
         dead: topic and reason of what was put aside.
         newest_us: UTC µs of the newest sample of each message that was analysed live.
         counts: what it counts for.
+        answers: what else is to be published for what came.
     """
 
     sessions: set[Session] = field(default_factory=set)
@@ -58,6 +73,7 @@ class Outcome:
     dead: list[tuple[str, str]] = field(default_factory=list)
     newest_us: list[int] = field(default_factory=list)
     counts: IntakeCounts = field(default_factory=IntakeCounts)
+    answers: list[Outgoing] = field(default_factory=list)
 
 
 def joined(outcomes: Iterable[Outcome]) -> Outcome:
@@ -69,5 +85,6 @@ def joined(outcomes: Iterable[Outcome]) -> Outcome:
         whole.episodes |= outcome.episodes
         whole.dead += outcome.dead
         whole.newest_us += outcome.newest_us
+        whole.answers += outcome.answers
         whole.counts.add(outcome.counts)
     return whole

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from ingest.database.files import give
 from poise.errors import ConfigurationError
 
 VERSION: Final = 1
@@ -50,7 +51,7 @@ def write_secret(file: Path, content: bytes) -> None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            _give(out.fileno(), file.parent)
+            give(out.fileno(), file.parent)
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
@@ -59,13 +60,6 @@ def write_secret(file: Path, content: bytes) -> None:
         raise ConfigurationError(
             f"{file} cannot be written ({exc.strerror}); mend the permissions of its folder"
         ) from exc
-
-
-def _give(descriptor: int, folder: Path) -> None:
-    """Give a file to who owns its folder, where root does somebody's work: a broker must read it again."""
-    if sys.platform != "win32" and os.geteuid() == 0:
-        owner = folder.stat()
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def read_secret(file: Path, *, private: bool = True) -> bytes:

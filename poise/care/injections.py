@@ -126,7 +126,7 @@ class Injection(Entry):
     sites: Annotated[tuple[Site, ...], Field(min_length=1, max_length=20)]
     needle: Needle | None = None
     guidance: Guidance
-    course: Annotated[str, Field(max_length=100)] = ""
+    course: Annotated[Text, Field(max_length=100)] = ""
     pain_before: Score | None = None
     pain_after: Score | None = None
     note: Text = ""

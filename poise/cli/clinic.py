@@ -169,6 +169,8 @@ def join(where: Path, *, replace: bool) -> int:
 
 async def ask(settings: Settings, whose: Wearer, verb: Verb, sensor: str, minutes: float) -> int:
     """Send a command, which is done soon or never."""
+    if verb in (Verb.ERASE, Verb.STOP, Verb.RESUME):
+        raise ConfigurationError(f"that has to be written down as well: `poise person {verb}` does both")
     until_us = now_us() + round(minutes * 60e6) if verb in (Verb.PAUSE, Verb.WATCH) and minutes else 0
     command = Command(
         id=secrets.token_hex(4), verb=verb, sensor=sensor, until_us=until_us,

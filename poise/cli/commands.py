@@ -10,7 +10,15 @@ from typing import Annotated, Final
 import typer
 
 from poise import __version__
-from poise.cli import archive_commands, clinic_commands, keeping_commands, sensor_commands, store_commands
+from poise.cli import (
+    archive_commands,
+    clinic_commands,
+    keeping_commands,
+    person_commands,
+    record_commands,
+    sensor_commands,
+    store_commands,
+)
 from poise.cli.options import Data, Hci, PagesPort, Patient, Script, Seed, Simulated, Worn, origin, worn
 from poise.cli.running import leave, out, run, say
 from poise.cli.settings import load
@@ -28,6 +36,8 @@ app.add_typer(store_commands.store, name="store")
 app.add_typer(clinic_commands.broker, name="broker")
 app.add_typer(clinic_commands.gateway, name="gateway")
 app.add_typer(archive_commands.archive, name="archive")
+app.add_typer(person_commands.person, name="person")
+app.add_typer(record_commands.admin, name="admin")
 app.command("recompute")(archive_commands.recompute)
 app.command("join")(clinic_commands.join)
 app.command("ask")(clinic_commands.ask)

@@ -22,6 +22,7 @@ from ingest.mqtt.settings import Received
 from poise import __version__, notices
 from poise.calibration import Calibration
 from poise.cli import parts
+from poise.cli.person.ending import refuse_ended
 from poise.cli.running import FAILED, OK, during, err, out
 from poise.cli.settings import Settings
 from poise.errors import WireError
@@ -114,6 +115,7 @@ async def play(file: Path, speed: float, settings: Settings, *, as_if_now: bool,
     """Publish a recording along the same path as worn sensors: spool, MQTT, ingest."""
     recording = RecordingReader(file)
     wearer = Wearer(patient or recording.header.patient, recording.header.site)
+    refuse_ended(settings.data, wearer)
     session = f"replay-{parts.now_us()}"
     presence = Presence(
         state="online",

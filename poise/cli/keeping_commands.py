@@ -23,11 +23,14 @@ def backup(
     data: Data = None,
 ) -> None:
     """Write all databases of the data folder into one file, while ingest goes on."""
+    from ingest.care.restoring import packed_key
     from ingest.database.backup import back_up
+    from ingest.erasing.restoring import packed
     from poise.cli import parts
 
     def work() -> None:
-        contents = back_up(load(data=data).data, file, parts.now_us())
+        folder = load(data=data).data
+        contents = back_up(folder, file, parts.now_us(), packed(folder) | packed_key(folder))
         size = file.stat().st_size / 1e6
         out.print(f"Written: {file}, {size:.1f} MB: {', '.join(contents.sums)}.", soft_wrap=True)
 
@@ -42,14 +45,26 @@ def restore(
     ] = False,
 ) -> None:
     """Put the databases of a backup into the data folder, in which nothing may be at work."""
+    from ingest.care.restoring import place_key, take_out_erased
     from ingest.database.backup import restore as put_back
+    from ingest.erasing.restoring import Applied
     from poise.cli import parts
     from poise.cli.alone import nobody_in
 
     def work() -> None:
         folder = parts.folder(load(data=data).data)
+        applied = Applied(folder, parts.now_us)
+
+        def before(unpacked: Path) -> None:
+            applied(unpacked)
+            take_out_erased(unpacked, folder, parts.now_us())
+            place_key(unpacked, folder)
+
         with nobody_in(folder):
-            contents = put_back(file, folder, replace=replace)
-        out.print(f"{folder} holds {', '.join(contents.sums)} of {file} now.", soft_wrap=True)
+            contents = put_back(file, folder, replace=replace, before=before)
+        there = [name for name in contents.sums if (folder / name).exists()]
+        out.print(f"{folder} holds {', '.join(there)} of {file} now.", soft_wrap=True)
+        for sentence in applied.sentences:
+            out.print(sentence, soft_wrap=True, markup=False)
 
     leave(say(work))

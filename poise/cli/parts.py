@@ -7,9 +7,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -19,13 +19,14 @@ from device.bluetooth.ble import Backend
 from device.calibration.calibrating import Step
 from device.calibration.keeping import CalibrationKeeper
 from device.cueing.desktop import Desktop
-from device.cueing.edge import Edge
+from device.cueing.edge import UTC, Edge
 from device.gateway import Gateway, new_session
 from device.spooling.spool import DiskSpool
 from device.stream.clock import HostClock
 from ingest.bridge import Bridge
 from ingest.database.shards import WHOLE, Shard, shards_for
 from ingest.database.sqlite import Database
+from ingest.erasing.register import Register
 from ingest.live import MqttLiveFeed
 from ingest.mqtt.settings import BrokerSettings
 from ingest.reader import StoreReader
@@ -35,6 +36,8 @@ from ingest.worker import Ingest
 from poise import __version__
 from poise.calibration import Calibration
 from poise.cli.alone import alone
+from poise.cli.person.ending import Ending, spool_file
+from poise.cli.planned import Planned
 from poise.cli.running import during
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError
@@ -75,18 +78,23 @@ def folder(path: Path) -> Path:
 
 
 @asynccontextmanager
-async def results_store(settings: Settings, database: Database) -> AsyncIterator[ResultStore]:
+async def results_store(
+    settings: Settings, database: Database, shard: Shard = WHOLE
+) -> AsyncIterator[ResultStore]:
     """Give the result store that is configured; InfluxDB's forwarder runs beside the block."""
     if settings.store.kind == "sqlite":
         yield SqliteResults(database.path)
         return
+    from ingest.erasing.influx import InfluxErasure
     from ingest.results.influxdb.forwarder import Forwarder  # a quarter of a second to read
     from ingest.results.influxdb.results import InfluxResults
     from ingest.results.influxdb.server import InfluxServer
 
     server, most_bytes = InfluxServer(settings.store.influx()), settings.store.outbox_mb * 1_000_000
     try:
-        forwarder = Forwarder(database, server, most_bytes=most_bytes, clock=now_us)
+        register, buckets = Register(settings.data), frozenset(shard.buckets)
+        erasure = InfluxErasure(server, register, database.path.stem, now_us, buckets)
+        forwarder = Forwarder(database, server, most_bytes=most_bytes, clock=now_us, erasure=erasure)
         async with during(forwarder.run()):
             yield InfluxResults(server, database.path, most_bytes)
     finally:
@@ -100,7 +108,7 @@ async def ingesting(
     """Run ingest beside the block, for all wearers or for those of one database."""
     path = shard.file(folder(settings.data))
     with alone(path.with_suffix(".lock"), "ingest"), _database(path, shard) as database:
-        async with results_store(settings, database) as results:
+        async with results_store(settings, database, shard) as results:
             ingest = Ingest(
                 broker, database, results, clock=now_us, timezone=settings.zone, buckets=shard.buckets
             )
@@ -117,13 +125,15 @@ def _database(path: Path, shard: Shard) -> Iterator[Database]:
 
 
 @asynccontextmanager
-async def paging(reader: Reader, broker: BrokerSettings, port: int) -> AsyncIterator[str]:
-    """Serve the pages beside the block and give their address."""
+async def paging(
+    reader: Reader, broker: BrokerSettings, port: int, api: Callable[..., Any] | None = None
+) -> AsyncIterator[str]:
+    """Serve the pages, and the API of the clinical record, beside the block and give their address."""
     from dashboards.app import create_app  # a second and a half to read from disk
     from dashboards.serve import serve
 
     feed, ready = MqttLiveFeed(broker), asyncio.Event()
-    app = create_app(reader, feed, port=port)
+    app = create_app(reader, feed, port=port, api=api)
     async with during(feed.run()), during(serve(app, "127.0.0.1", port, ready)):
         await ready.wait()
         yield f"http://127.0.0.1:{port}"
@@ -140,7 +150,7 @@ class Cues:
     """
 
     plan: CuePlan | None = None
-    zone: tzinfo = UTC
+    zone: ZoneInfo = UTC
     desktop: bool = False
 
 
@@ -163,6 +173,7 @@ class Wearing:
     Attributes:
         keeper: looks after the calibration, None before `begin`.
         told: called with a sentence whenever the wearer should do or know something.
+        planned: keeps the clinic's plan.
     """
 
     gateway: Gateway
@@ -170,6 +181,7 @@ class Wearing:
     spool: DiskSpool
     file: Path
     told: Callable[[str], None]
+    planned: Planned
     keeper: CalibrationKeeper | None = None
     _obeying: set[asyncio.Task[bool]] = field(default_factory=set)
 
@@ -189,6 +201,8 @@ class Wearing:
         self.gateway.observers.append(self.keeper.feed)
         self.gateway.commands.asked = self.keeper.asked
         self.bridge.commanded = self._obey
+        self.planned.begin()
+        self.bridge.planned = self.planned.take
 
     def _keep(self, made: Calibration) -> None:
         self.file.write_bytes(msgspec.json.encode(made))
@@ -245,15 +259,23 @@ async def wearing(
     clock: HostClock | None = None,
     message_s: float = 1.0,
 ) -> AsyncIterator[Wearing]:
-    """Run a gateway beside the block; at its end spool what is left and send it while time allows."""
-    with spooling(data, "spool", wearer) as spool:
-        worn = _prepared(
-            wearer, sensors, broker, data, spool, backend, origin, told, cues or Cues(), clock, message_s
-        )
-        async with during(worn.bridge.run()):
-            async with during(worn.gateway.run()):
-                yield worn
-            await worn.drained(drain_s)
+    """Run a gateway beside the block; at its end spool what is left and send it while time allows.
+
+    Raises:
+        ConfigurationError: if the wearer was erased or withdraws consent, before or meanwhile.
+    """
+    ending = Ending(folder(data), wearer, broker, sensors, now_us, told)
+    await ending.permitted()
+    async with ending.carried_out():
+        with spooling(data, "spool", wearer) as spool:
+            worn = _prepared(
+                wearer, sensors, broker, data, spool, backend, origin, told, cues or Cues(), clock, message_s
+            )
+            worn.gateway.commands.ended = ending.obey
+            async with during(worn.bridge.run()):
+                async with during(worn.gateway.run()), during(ending.ordered(worn.gateway.links)):
+                    yield worn
+                await worn.drained(drain_s)
 
 
 @contextmanager
@@ -263,7 +285,7 @@ def spooling(data: Path, name: str, wearer: Wearer) -> Iterator[DiskSpool]:
     Raises:
         ConfigurationError: if it cannot be opened, or another program has it open.
     """
-    path = folder(data) / f"{name}-{wearer.site}-{wearer.patient}.db"
+    path = spool_file(folder(data), name, wearer)
     with alone(path.with_suffix(".lock"), f"gateway of {wearer.patient}"), closing(DiskSpool(path)) as spool:
         yield spool
 
@@ -307,10 +329,12 @@ def _prepared(
         clock=clock,
         edge=Edge(cues.plan, cues.zone) if cues.plan else None,
         desktop=Desktop() if cues.desktop else None,
+        notes=Desktop() if cues.desktop else None,
         message_s=message_s,
     )
     gateway.signals.given = lambda notice: told(notice.sentence)
-    file = calibration_file(data, wearer)
-    worn = Wearing(gateway, bridge, spool, file, told)
+    gateway.prompts.given = told
+    planned = Planned(data, wearer, gateway.plan)
+    worn = Wearing(gateway, bridge, spool, calibration_file(data, wearer), told, planned)
     worn.begin()
     return worn

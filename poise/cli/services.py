@@ -18,6 +18,7 @@ from ingest.vitals import Vitals
 from poise.cli import archiving, parts, radio, watching
 from poise.cli import workers as workers_
 from poise.cli.person import recalling
+from poise.cli.record import api_of
 from poise.cli.running import OK, during, out
 from poise.cli.settings import Settings
 from poise.memory import spare_collector
@@ -68,9 +69,11 @@ async def pages(settings: Settings, port: int) -> int:
     """Serve the pages on this machine."""
     spare_collector()
     reader = open_reader(settings.data, lambda path: _results(settings, path))
-    async with parts.paging(reader, settings.broker.settings(accounts.PAGES), port) as address:
-        out.print(f"Pages at {address}")
-        await asyncio.sleep(FOREVER)
+    broker = settings.broker.settings(accounts.PAGES)
+    with api_of(settings, reader) as (api, planning):
+        async with parts.paging(reader, broker, port, api) as address, during(planning.run()):
+            out.print(f"Pages at {address}, the API of the clinical record at {address}/api/1.")
+            await asyncio.sleep(FOREVER)
     return OK
 
 

@@ -142,6 +142,16 @@ class ArchivePart(_Part):
     keep_days: int = Field(default=0, ge=0)
 
 
+class RecordPart(_Part):
+    """Where the clinical record is; docs/record.md.
+
+    Attributes:
+        url: of a PostgreSQL database, postgresql://…, with its password; "" for SQLite in the data folder.
+    """
+
+    url: SecretStr = SecretStr("")
+
+
 class CuePart(_Part):
     """When the wearer is reminded; what each means stands in docs/methods.md, *Cues*."""
 
@@ -190,6 +200,7 @@ class Settings(BaseSettings):
         ingest: how ingest is watched.
         log_level: from which on the log says it; pseudonyms are in it only with "debug".
         archive: when raw samples are archived, and for how long.
+        record: where the clinical record is.
     """
 
     model_config = SettingsConfigDict(
@@ -208,6 +219,7 @@ class Settings(BaseSettings):
     ingest: IngestPart = IngestPart()
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     archive: ArchivePart = ArchivePart()
+    record: RecordPart = RecordPart()
 
     @classmethod
     def settings_customise_sources(

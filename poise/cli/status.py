@@ -13,6 +13,7 @@ from ingest.metrics import HOST
 from ingest.overview import Kept, Overview, overview
 from ingest.vitals import Vitals
 from poise.cli import parts
+from poise.cli.person.erasing import standings
 from poise.cli.running import FAILED, OK, out
 from poise.cli.settings import Settings
 from poise.errors import ConfigurationError, StoreUnavailableError
@@ -35,6 +36,8 @@ def show(settings: Settings) -> int:
     out.print(_of_workers(running, now_us) if running else _silent(settings.ingest.metrics_port))
     out.print(_of_wearers([wearer for each in kept for wearer in each.wearers], now_us))
     _say_dead(kept)
+    for sentence in standings(settings.data):
+        out.print(sentence, soft_wrap=True, markup=False)
     troubles += [reason for vitals in running if (reason := vitals.unready(now_us))]
     for trouble in troubles:
         out.print(f"[red]{escape(trouble)}[/red]", soft_wrap=True)

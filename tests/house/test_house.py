@@ -35,8 +35,12 @@ OWNERS = {
     "desktop_notifier": ("device/cueing/desktop.py",),
     "typer": ("poise/cli/",),
     "rich": ("poise/cli/",),
-    "pydantic": ("poise/cli/",),
+    "pydantic": ("poise/cli/", "poise/care/", "ingest/record/", "dashboards/api/"),
+    "fpdf": ("dashboards/sheets/pdf.py",),
     "pydantic_settings": ("poise/cli/",),
+    "sqlalchemy": ("ingest/record/",),
+    "alembic": ("ingest/record/",),
+    "argon2": ("ingest/record/passwords.py",),
 }
 
 

@@ -135,6 +135,7 @@ async def test_nothing_of_what_was_refused_reaches_ingest_or_stays(clinic: Clini
     [
         "#", "$SYS/#", "+/+/+/+/+/+", "poise/#", "$share/x/#", "$share/x/poise/1/#", "$CONTROL/#",
         ANNA.topic(Leaf.STORED), ANNA.topic(Leaf.COMMAND), ANNA.topic(Leaf.SAMPLES),
+        ANNA.topic(Leaf.PLAN), "poise/1/+/+/+/plan",
     ],
 )  # fmt: skip
 async def test_a_gateway_hears_what_is_for_it_and_nothing_else(clinic: Clinic, pattern: str) -> None:
@@ -142,7 +143,9 @@ async def test_a_gateway_hears_what_is_for_it_and_nothing_else(clinic: Clinic, p
         connected(clinic.link(BEN, subscriptions={pattern: 1, BEN.topic(Leaf.STORED): 1})) as ben,
         connected(clinic.link(ANNA)) as anna,
         connected(clinic.link(accounts.INGEST)) as ingest,
+        connected(clinic.link(accounts.PAGES)) as pages,
     ):
+        await pages.publish(Outgoing(ANNA.topic(Leaf.PLAN), b"for anna", retain=True))
         for leaf in accounts.WRITES[accounts.GATEWAY]:
             await anna.publish(Outgoing(ANNA.topic(leaf, "S1" if leaf is Leaf.SENSOR else ""), b"{}"))
         for leaf in accounts.WRITES[accounts.INGEST]:
@@ -161,6 +164,10 @@ async def test_the_programs_may_do_their_part_and_no_more(clinic: Clinic) -> Non
                 assert (refusal is None) is (leaf in accounts.WRITES.get(name, ())), (name, leaf)
             assert await refused(program, Outgoing("elsewhere", b"{}"))
             assert await refused(program, Outgoing("$CONTROL/dynamic-security/v1", b"{}"))
+
+
+def test_only_the_clinics_own_server_writes_plans() -> None:
+    assert [role for role, leaves in accounts.WRITES.items() if Leaf.PLAN in leaves] == [accounts.PAGES]
 
 
 def test_every_kind_of_message_has_a_writer_and_a_reader() -> None:

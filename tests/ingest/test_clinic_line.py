@@ -24,6 +24,7 @@ from ingest.worker import Ingest
 from poise import notices
 from poise.errors import ConfigurationError
 from poise.notices import CalibrationNotice, Command, Live, Presence, SensorStatus, Verb
+from poise.planned import PlanNotice, Stage
 from poise.topics import Leaf
 
 PRESENCE = Presence(state="online", gateway="desk", session="g1", since_us=START_US, origin="simulated")
@@ -73,6 +74,34 @@ async def test_a_minute_goes_from_the_spool_over_tls_to_the_disk_and_the_page(
     assert stored(path) == list(range(60))
     assert [e.kind for e in reader.episodes(ANNA, START_US, START_US + 60_000_000)] == ["slouch"]
     assert bridge.counts.refused == 0
+
+
+@pytest.mark.mosquitto
+async def test_a_plan_waits_for_a_gateway_and_a_new_one_reaches_it_without_a_restart(
+    clinic: Clinic, spool: DiskSpool, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = (
+        PlanNotice(id=str(n), made_us=n, stages=[Stage(from_us=n, effort="gentle")]) for n in (1, 2)
+    )
+    topic, heard_of = ANNA.topic(Leaf.PLAN), list[PlanNotice | None]()
+    bridge = Bridge(clinic.settings(ANNA), ANNA, spool, PRESENCE, QUICK)
+    bridge.planned = heard_of.append
+    async with connected(clinic.link(accounts.PAGES)) as pages:
+        await pages.publish(Outgoing(topic, notices.encode(first), retain=True))
+        async with running(bridge.run()):
+            await eventually(lambda: heard_of == [first])
+            await pages.publish(Outgoing(topic, b"no plan", retain=True))
+            await pages.publish(Outgoing(topic, notices.encode(second), retain=True))
+            await eventually(lambda: heard_of == [first, second])
+            await pages.publish(Outgoing(topic, b"", retain=True))
+            await eventually(lambda: heard_of == [first, second, None])
+            # What the guard has to say has a way to ingest.
+            async with connected(
+                clinic.link(accounts.INGEST, subscriptions={ANNA.topic(Leaf.GUARD): 1})
+            ) as ingest:
+                bridge.announce(Leaf.GUARD, b"tired", retain=False)
+                assert [m.topic for m in await heard(ingest, b"tired")] == [ANNA.topic(Leaf.GUARD)]
+    assert "cannot be read" in caplog.text
 
 
 @pytest.mark.mosquitto

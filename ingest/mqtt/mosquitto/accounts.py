@@ -18,22 +18,34 @@ INGEST: Final = "ingest"
 PAGES: Final = "pages"
 RECORD: Final = "record"
 ASK: Final = "ask"
+ERASE: Final = "erase"
 GATEWAY: Final = "gateway"
-PROGRAMS: Final = (INGEST, PAGES, RECORD, ASK)
+PROGRAMS: Final = (INGEST, PAGES, RECORD, ASK, ERASE)
 """Those that serve all wearers; each is a name of its own."""
 
 WRITES: Final[Mapping[str, tuple[Leaf, ...]]] = {
-    GATEWAY: (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION, Leaf.CUE),
+    GATEWAY: (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION, Leaf.CUE, Leaf.GUARD),
     INGEST: (Leaf.STORED, Leaf.LIVE, Leaf.EPISODE, Leaf.COMMAND),
-    PAGES: (Leaf.COMMAND,),
+    PAGES: (Leaf.COMMAND, Leaf.PLAN),
     ASK: (Leaf.COMMAND,),
+    ERASE: tuple(Leaf),
 }
 """What each role may publish; a gateway only for its own wearer."""
 READS: Final[Mapping[str, tuple[Leaf, ...]]] = {
-    GATEWAY: (Leaf.STORED, Leaf.COMMAND),
-    INGEST: (Leaf.SAMPLES, Leaf.PRESENCE, Leaf.SENSOR, Leaf.CALIBRATION, Leaf.CUE, Leaf.COMMAND),
+    GATEWAY: (Leaf.STORED, Leaf.COMMAND, Leaf.PLAN),
+    INGEST: (
+        Leaf.SAMPLES,
+        Leaf.PRESENCE,
+        Leaf.SENSOR,
+        Leaf.CALIBRATION,
+        Leaf.CUE,
+        Leaf.COMMAND,
+        Leaf.PLAN,
+        Leaf.GUARD,
+    ),
     PAGES: (Leaf.LIVE, Leaf.EPISODE, Leaf.PRESENCE, Leaf.SENSOR),
     RECORD: (Leaf.SAMPLES, Leaf.SENSOR, Leaf.CALIBRATION),
+    ERASE: tuple(Leaf),
 }
 """What each role is given of what is published."""
 

@@ -5,7 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from ingest.database.journal import Journal
 from ingest.database.sqlite import Database
@@ -23,6 +23,16 @@ _SENTENCE: Final = 500
 _ALARM: Final = "the outbox for InfluxDB holds"
 
 
+class Erases(Protocol):
+    """Deletes at the server who was erased, between what is forwarded."""
+
+    def look(self) -> None:
+        """Do what is due; raises StoreUnavailableError."""
+
+    def refuses(self, line: bytes) -> bool:
+        """Return whether a line is of somebody who was erased."""
+
+
 class Forwarder:
     """Carries the outbox to InfluxDB: `run` it as a task beside the ingest.
 
@@ -32,6 +42,7 @@ class Forwarder:
         most_bytes: cap of the outbox.
         clock: UTC µs.
         quiet_s: see `Downsampler`.
+        erasure: deletes at the server who was erased.
 
     Attributes:
         forwarded: lines that the server has confirmed since the start.
@@ -48,10 +59,12 @@ class Forwarder:
         most_bytes: int = outbox.DEFAULT_MOST_BYTES,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
         quiet_s: float = QUIET_S,
+        erasure: Erases | None = None,
     ) -> None:
         self._database, self._server, self._most_bytes, self._clock = database, server, most_bytes, clock
         self._downsampler = Downsampler(database, server, clock, quiet_s)
         self._journal = Journal(database)
+        self._erasure = erasure
         self.forwarded = 0
         self.refused = 0
         self.expired = 0
@@ -78,6 +91,8 @@ class Forwarder:
         Raises:
             StoreUnavailableError: if the server is not there; nothing is lost.
         """
+        if self._erasure is not None:
+            self._erasure.look()
         done = self.forward()
         if done < BODY_LINES:
             self._downsampler.work()
@@ -96,6 +111,8 @@ class Forwarder:
         refused = [bad for table, body in _by_table(batch.lines) for bad in self._write(table, body)]
         with self._database.transaction() as c:
             for line, sentence in refused:
+                if self._erasure is not None and self._erasure.refuses(line):
+                    continue
                 self._journal.put_dead_letter(c, "influxdb", line, "refused", sentence, self._clock())
             outbox.remove(c, batch)
         self.forwarded += len(batch.lines) - len(refused)

@@ -88,8 +88,11 @@ def first_in(body: bytes) -> bytes:
 
 def remove(c: Connection, batch: Batch) -> None:
     """Forget what the server has confirmed."""
+    # Counted anew: of what was on its way, somebody may have been erased meanwhile.
+    sql = "SELECT coalesce(sum(lines), 0), coalesce(sum(length(body)), 0) FROM outbox WHERE id <= ?"
+    lines, size = c.execute(sql, (batch.upto,)).fetchone()
     c.execute("DELETE FROM outbox WHERE id <= ?", (batch.upto,))
-    _change(c, -len(batch.lines), -batch.stored_bytes)
+    _change(c, -lines, -size)
 
 
 def waiting(c: Connection) -> Waiting:

@@ -27,6 +27,8 @@ _EXPIRED: Final = re.compile(
 )
 """As 1.8.10 and as 2.7.12 say it."""
 _SERVERS_LIMIT: Final = re.compile(r"max-(series|values)-per-\w+ limit exceeded")
+_EVER: Final = {"start": "1677-09-22T00:00:00Z", "stop": "2262-04-11T00:00:00Z"}
+"""All times that the server knows, but for hours at both ends."""
 _MICROSECONDS: Any = "us"
 _ANSWER: Final = "application/x-msgpack"
 Rows = tuple[Mapping[str, str], list[list[Any]]]
@@ -103,6 +105,22 @@ class InfluxServer:
     def order(self, influxql: str) -> list[list[Any]]:
         """Have a statement of administration done, by 1.8, and return the rows of its answer."""
         return [row for _, rows in self._influxql("POST", influxql, {}) for row in rows]
+
+    def delete(self, site: str, patient: str, suffix: str = "") -> None:
+        """Delete all series of a wearer in a bucket of 2.x, or in the database of 1.8 under all its policies.
+
+        Raises:
+            StoreUnavailableError: if the server is not there, or refuses.
+        """
+        bucket = self.settings.bucket + suffix
+        if self.major() == 1:
+            database, _ = self.database_of(bucket)
+            wanted = f"\"site\" = '{site}' AND \"patient\" = '{patient}'"
+            list(self._influxql("POST", f"DROP SERIES WHERE {wanted}", {"db": database}))
+            return
+        body = {**_EVER, "predicate": f'"site"="{site}" AND "patient"="{patient}"'}
+        where = {"bucket": bucket, "org": self.settings.org}
+        self._request("POST", "/api/v2/delete", where, msgspec.json.encode(body))
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Call the API of 2.x and return its answer.

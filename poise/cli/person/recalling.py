@@ -12,6 +12,7 @@ from device.spooling.spool import DiskSpool
 from device.vendors.movella_dot_frames import RATE_HZ
 from poise.cli import parts, radio
 from poise.cli.person.asking import Answers
+from poise.cli.person.ending import refuse_ended
 from poise.cli.running import FAILED, OK, during, out
 from poise.cli.settings import Settings
 from poise.skeleton import place, spoken
@@ -24,6 +25,7 @@ _STALLED_S: Final = 5.0
 async def record(settings: Settings, transport: str, origin: str, *, erase: bool) -> int:
     """Let the sensors record; exit code 1 if any does not."""
     worn = radio.with_sensors(settings)
+    refuse_ended(worn.data, worn.wearer)
     known = parts.calibration_on(parts.calibration_file(worn.data, worn.wearer))
     with parts.spooling(worn.data, "spool", worn.wearer) as spool:
         async with radio.bluetooth(transport) as backend:
@@ -39,6 +41,7 @@ async def record(settings: Settings, transport: str, origin: str, *, erase: bool
 async def fetch(settings: Settings, transport: str, origin: str, *, incomplete: bool) -> int:
     """Bring recordings home, store and send them; exit code 1 if any could not be."""
     wearer, session = settings.wearer, new_session()
+    refuse_ended(settings.data, wearer)
     with parts.spooling(settings.data, "spool", wearer) as spool:
         if not reminder(spool):
             _say("No recording is to be fetched.")

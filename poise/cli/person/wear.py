@@ -6,7 +6,9 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from rich.console import Group
@@ -14,6 +16,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from analytics.cues.cue import CueMode
 from device.calibration.calibrating import LONGEST_BOW_US, LONGEST_NOD_US, SETTLE_US, STILL_US, Step
 from device.tally import Tally
 from ingest.mqtt.mosquitto.accounts import gateway_name
@@ -41,14 +44,16 @@ _LASTS_S: Final = {
 
 
 @asynccontextmanager
-async def _worn(settings: Settings, transport: str, origin: str, drain_s: float) -> AsyncIterator[Wearing]:
+async def _worn(
+    settings: Settings, transport: str, origin: str, drain_s: float, cues: parts.Cues | None = None
+) -> AsyncIterator[Wearing]:
     worn = radio.with_sensors(settings)
     async with (
         radio.bluetooth(transport) as backend,
         parts.wearing(
             worn.wearer, worn.sensors, worn.broker.settings(gateway_name(worn.wearer)), worn.data,
             backend=backend, origin=origin, told=_say, drain_s=drain_s,
-            message_s=worn.gateway.message_s,
+            cues=cues, message_s=worn.gateway.message_s,
         ) as wearing,
     ):  # fmt: skip
         yield wearing
@@ -62,7 +67,7 @@ def _say(sentence: str) -> None:
 
 async def wear(settings: Settings, transport: str, origin: str) -> int:
     """Run the gateway and show what it does until ended."""
-    async with _worn(settings, transport, origin, parts.DRAIN_S) as worn:
+    async with _worn(settings, transport, origin, parts.DRAIN_S, _by_plan(settings)) as worn:
         tally = Tally()
         worn.gateway.observers.append(tally)
         out.print(f"Wearing as {settings.wearer.patient}; Ctrl-C ends it and keeps what was measured.")
@@ -70,6 +75,12 @@ async def wear(settings: Settings, transport: str, origin: str) -> int:
             out.print(waiting, soft_wrap=True)
         await (_watch(worn, tally) if out.is_terminal else _log(worn, tally))
     return OK
+
+
+def _by_plan(settings: Settings) -> parts.Cues:
+    """Return no cues of one's own; the clinic's plan may want some, and its guard needs the analysis."""
+    silent = replace(settings.cues.plan(), mode=CueMode.OFF)
+    return parts.Cues(silent, ZoneInfo(settings.zone), settings.cues.desktop)
 
 
 async def _watch(worn: Wearing, tally: Tally) -> None:

@@ -1,0 +1,1 @@
+"""One person taken out of everything that was measured, for good, and collecting that stops with consent."""
