@@ -9,7 +9,7 @@ from poise.cli.running import leave, run
 from poise.cli.settings import load
 
 person: Final = typer.Typer(
-    help="End collecting when consent ends, and erase a person from everything that was measured.",
+    help="End collecting when consent ends, and erase a person from all that was measured and recorded.",
     no_args_is_help=True,
 )
 Whose = Annotated[
@@ -23,7 +23,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
     data: Data = None,
 ) -> None:
-    """Erase a person from everything that was measured, for good; again it goes on with what was left.
+    """Erase a person from all that was measured and recorded, for good; again it goes on with what was left.
 
     Exit code 1 while something is still to be done.
     """
