@@ -118,7 +118,7 @@ async def _confirmed(erasure: Erasure, whose: Wearer) -> None:
     """Let the pseudonym be typed, so that no slip of the hand erases anybody."""
     if not erasure.known:
         _say(f"Nothing of {key(whose)} is in this folder. Is the name right? It can never be used again.")
-    _say(f"All that was measured or recorded of {key(whose)} is deleted: here, at the broker, at the gateway,")
+    _say(f"All that was measured or recorded of {key(whose)} is deleted: here, at broker and gateway,")
     _say(f"and whenever a backup is restored. Nothing brings it back. Type {whose.patient} to go on:")
     sys.stdout.flush()
     if await Answers().next() != whose.patient:
