@@ -19,7 +19,7 @@ from ingest.record.patients import Patient, by_id, everybody
 from poise.care.entry import Entry
 from poise.care.injections import Injection
 from poise.care.plans import Plan
-from poise.errors import BrokerError, RecordMissingError, StoreError
+from poise.errors import BrokerError, BrokerRefusedError, RecordMissingError, StoreError
 from poise.notices import encode
 from poise.topics import Leaf
 
@@ -76,6 +76,11 @@ class Planning:
             if payload is not None:
                 message = Outgoing(patient.wearer.topic(Leaf.PLAN), payload, 1, retain=True)
                 await self._link.publish(message)
+        except BrokerRefusedError as exc:
+            log.warning(
+                "%s: plans reach no gateway until the broker's rights are written anew (poise gateway enrol)",
+                exc,
+            )
         except (BrokerError, StoreError) as exc:
             log.warning("a plan could not be sent to its gateway yet: %s", exc)
             self._due[patient] = None
