@@ -83,6 +83,7 @@ async def test_a_broker_that_has_forgotten_is_told_again_at_the_start(
     async with publishing(house, broker.settings):
         (told,) = await plans(broker.settings, OWN, 1)
         assert told is not None
+        await asyncio.sleep(1.0)  # until the other one's was taken back, which nobody has
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(2):
                 await plans(broker.settings, OTHER, 1)
