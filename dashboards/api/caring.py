@@ -20,6 +20,7 @@ from dashboards.api.people import PatientShown, patients_of, shown
 from dashboards.api.routes import PATIENT, Serving, add
 from dashboards.api.rules import ANYBODY, Asker, Reach, Rule, only
 from dashboards.api.shapes import instant
+from dashboards.api.withholding import without_words
 from dashboards.sheets.page import page_of
 from dashboards.sheets.pdf import pdf_of
 from ingest.care.changing import Changed, changes
@@ -160,6 +161,8 @@ def show_effects(asker: Asker, service: Serving) -> list[Effect]:
     if service.reader is None:
         raise StoreUnavailableError("what was measured cannot be read here")
     today = instant(asker.now_us).astimezone(zone).date()
+    if asker.known.role is Role.RESEARCHER:
+        changed = [without_words(one) for one in changed]
     return effects(service.reader, patient.wearer, changed, zone, today)
 
 

@@ -10,7 +10,9 @@ from dashboards.api.permits import PERMITS, Permit
 from dashboards.api.routes import PATIENT, Serving, add
 from dashboards.api.rules import Asker
 from dashboards.api.shapes import Correction, Kept, Listed, Withdrawal, kept
-from ingest.record.entries import Wanted, microseconds
+from dashboards.api.withholding import for_research
+from ingest.record.entries import Version, Wanted, microseconds
+from ingest.record.identity import Role
 from poise.care.entry import Entry
 from poise.care.kinds import KINDS
 
@@ -43,10 +45,10 @@ def _reading(router: APIRouter, cls: type[Entry], permit: Permit) -> None:
     ) -> Any:
         wanted = Wanted(kind, _us(since), _us(until), withdrawn, cursor, limit)
         page = service.page(asker, wanted)
-        return {"entries": [kept(version) for version in page.versions], "cursor": page.cursor}
+        return {"entries": [_given(asker, version) for version in page.versions], "cursor": page.cursor}
 
     def history(asker: Asker, service: Serving, entry_id: UUID) -> Any:
-        return [kept(version) for version in service.history(asker, kind, entry_id)]
+        return [_given(asker, version) for version in service.history(asker, kind, entry_id)]
 
     listed.__doc__ = f"Return a patient's entries of the kind {kind}, the latest time first."
     history.__doc__ = f"Return all versions of an entry of the kind {kind}, the first one first."
@@ -77,6 +79,11 @@ def _writing(router: APIRouter, cls: type[Entry], permit: Permit) -> None:
     add(router, "POST", f"{PATIENT}/{kind}", rule, written, answer=answer, status=201, name=f"write_{kind}")
     add(router, "POST", f"{one}/versions", rule, corrected, answer=answer, status=201, name=f"correct_{kind}")
     add(router, "POST", f"{one}/withdrawal", rule, withdrawn, answer=answer, name=f"withdraw_{kind}")
+
+
+def _given(asker: Asker, version: Version) -> Kept[Entry]:
+    whole = kept(version)
+    return for_research(whole) if asker.known.role is Role.RESEARCHER else whole
 
 
 def _us(at: datetime | None) -> int | None:

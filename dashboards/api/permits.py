@@ -20,7 +20,7 @@ class Permit:
 
     Attributes:
         writers: who may write, correct and withdraw; a patient only what is their own.
-        research: whether researchers may read it: it holds no free text about others and no names.
+        research: whether researchers may read it, without the words in it (`dashboards.api.withholding`).
         patient: whether the patient may read it.
     """
 
