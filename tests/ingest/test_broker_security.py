@@ -166,8 +166,9 @@ async def test_the_programs_may_do_their_part_and_no_more(clinic: Clinic) -> Non
             assert await refused(program, Outgoing("$CONTROL/dynamic-security/v1", b"{}"))
 
 
-def test_only_the_clinics_own_server_writes_plans() -> None:
-    assert [role for role, leaves in accounts.WRITES.items() if Leaf.PLAN in leaves] == [accounts.PAGES]
+def test_only_the_clinics_own_server_writes_plans_and_who_erases_takes_them_back() -> None:
+    writers = [role for role, leaves in accounts.WRITES.items() if Leaf.PLAN in leaves]
+    assert writers == [accounts.PAGES, accounts.ERASE]
 
 
 def test_every_kind_of_message_has_a_writer_and_a_reader() -> None:
