@@ -115,7 +115,7 @@ def through_the_night(starter: Programs, mosquitto: Mosquitto) -> Night:
         until(lambda: c.execute(sql).fetchone()[0], 60, second)
     wait(43, 44)
     sent = asyncio.run(silenced(control, len(worn)))
-    starter.nap(2.5)  # the last second goes into the spool when nothing has come for a while
+    starter.nap(6.0)  # the last second goes into the spool when nothing has come for a while, also under load
     until(lambda: not spooled(spool), 60, second)
     second.interrupted().in_good_order()
     assert not spooled(spool)
