@@ -5,10 +5,9 @@ minutes, know what is normal and when to get help. The wording is this project's
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from analytics.care.flags import on_blood_thinner
@@ -83,11 +82,6 @@ def sheet(injection: Injection, plan: Plan | None, history: History | None, zone
     )
     title = f"After your {_what(injection.sites)} of {_day(injection.at, zone)}"
     return Sheet(title, sections, _digest(title, sections), TEXT_VERSION)
-
-
-def confirmed(sheet_: Sheet, read: Iterable[tuple[UUID, str]], injection: UUID) -> bool:
-    """Return whether the patient has read this very sheet: of (injection, digest) that were confirmed."""
-    return (injection, sheet_.digest) in set(read)
 
 
 def _help(*, blood_thinner: bool) -> list[Section]:

@@ -122,9 +122,14 @@ def test_who_has_left_the_team_sees_nothing_any_more(house: ApiHouse) -> None:
     assert last.status_code == 403, "somebody must look after a patient"
 
 
-def test_no_rule_reaches_a_patient_without_saying_whose() -> None:
-    for reach in (Reach.OWN, Reach.TEAM, Reach.STUDY):
-        assert reach is not Reach.ANY
+def test_no_rule_reaches_a_patient_without_saying_whose(house: ApiHouse) -> None:
+    about = [route for route in routes_of(house.app) if route.path.startswith(ABOUT_A_PATIENT)]
+    assert len(about) > 100
+    for route in about:
+        gate = gate_of(route)
+        assert gate is not None
+        assert not gate.rule.everyone, route.path
+        assert Reach.ANY not in gate.rule.roles.values(), route.path
 
 
 def test_an_administrator_sees_no_patient(house: ApiHouse) -> None:
