@@ -65,7 +65,10 @@ def read(path: Path) -> tuple[Columns, Notes]:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=_WORDS) as file:
             notes = _notes_of(path, file.schema_arrow.metadata)
-            return _columns(file.read().combine_chunks()), notes
+            table = file.read()
+            # The end of a file has no checksum: its damage may point out of an array, which ends the process.
+            table.validate(full=True)
+            return _columns(table.combine_chunks()), notes
     except _FAULTS as exc:
         raise StoreError(f"{path} cannot be read: {exc}") from exc
 
