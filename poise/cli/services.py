@@ -21,7 +21,7 @@ from poise.cli.person import recalling
 from poise.cli.record import api_of
 from poise.cli.running import OK, during, out
 from poise.cli.settings import Settings
-from poise.memory import spare_collector
+from poise.memory import keep_freed, spare_collector
 
 FOREVER: Final = 86_400 * 365
 
@@ -52,6 +52,7 @@ async def ingest(settings: Settings, workers: int | None, part: str) -> int:
 
 async def _work(settings: Settings, shard: Shard, tell: Callable[[Vitals], None]) -> int:
     spare_collector()
+    keep_freed()
     broker = settings.broker.settings(accounts.worker_name(*shard))
     async with (
         parts.ingesting(settings, broker, shard) as (worker, _),
