@@ -140,7 +140,11 @@ def _silences(batches: Sequence[ImuBatch]) -> list[int]:
         if last - first <= RUN_GAP_US:
             spans.append((first, last))
             continue
-        breaks = np.flatnonzero(np.diff(batch.t_us) > RUN_GAP_US)
+        steps = batch.t_us[1:] - batch.t_us[:-1]
+        if steps.max() <= RUN_GAP_US:
+            spans.append((first, last))
+            continue
+        breaks = np.flatnonzero(steps > RUN_GAP_US)
         edges = [0, *(int(i) + 1 for i in breaks), len(batch)]
         spans += [(int(batch.t_us[i]), int(batch.t_us[j - 1])) for i, j in pairwise(edges)]
     cuts: list[int] = []

@@ -17,11 +17,11 @@ import numpy as np
 
 from poise.errors import StateError
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Counts up whenever a class in the state changes its attributes or what they hold; a test watches it."""
 _MAGIC: Final = b"PoiseRun"
 _HOMES: Final = ("analytics.", "poise.")
-_PLAIN: Final = (bool, int, float, str, bytes, type(None))
+_PLAIN: Final = frozenset({bool, int, float, str, bytes, type(None)})
 T = TypeVar("T")
 
 
@@ -88,12 +88,12 @@ class _Writer:
         self.layouts: dict[tuple[str, ...], int] = {}
 
     def write(self, value: Any) -> Any:
-        if isinstance(value, Enum):
-            return ["e", self._layout(value), value.value]
         if type(value) in _PLAIN:
             return value
         if isinstance(value, np.ndarray):
-            return ["a", value.dtype.str, list(value.shape), np.ascontiguousarray(value).tobytes()]
+            return ["a", value.dtype.str, list(value.shape), value.tobytes()]
+        if isinstance(value, Enum):
+            return ["e", self._layout(value), value.value]
         if isinstance(value, np.generic):
             return ["n", value.dtype.str, value.tobytes()]
         if type(value) in (list, tuple):

@@ -195,7 +195,10 @@ def regular_times(first_us: int, period_ns: int, n: int) -> Int64s:
 
     Whole numbers only, so that every language computes the same; the wire stores differences from it.
     """
-    return first_us + (np.arange(n, dtype=np.int64) * period_ns + 500) // 1000
+    t_us = np.arange(500, 500 + n * period_ns, period_ns, dtype=np.int64)
+    t_us //= 1000
+    t_us += first_us
+    return t_us
 
 
 def mean_period_ns(t_us: Int64s) -> int:

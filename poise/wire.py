@@ -5,7 +5,7 @@ anything wrong raises `WireError` and nothing else.
 """
 
 from dataclasses import astuple
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ MAX_BYTES: Final = 256 * 1024
 MAX_SAMPLES: Final = 4096
 MAX_BATCHES: Final = 64
 _LATEST_US: Final = 4_102_444_800_000_000  # the year 2100
+_RESIDUALS: Final = {width: np.dtype(f"<i{width}") for width in (1, 2, 4, 8)}
 _LONGEST_PERIOD_NS: Final = 10_000_000_000
 
 
@@ -178,8 +179,8 @@ def _batch(block: _Block) -> ImuBatch:
 def _times(block: _Block, n: int) -> Int64s:
     t_us = regular_times(block.first_us, block.period_ns, n)
     if block.residuals is not None:
-        t_us = t_us + _unpack_residuals(block.residuals, n)
-    _require(bool((np.diff(t_us) > 0).all()) and int(t_us[0]) >= 0, "times must increase")
+        t_us += _unpack_residuals(block.residuals, n)
+    _require(bool((t_us[1:] > t_us[:-1]).all()) and int(t_us[0]) >= 0, "times must increase")
     return t_us
 
 
@@ -204,10 +205,11 @@ def _pack_residuals(residuals: Int64s) -> bytes | None:
     return residuals.astype(f"<i{width}").tobytes()
 
 
-def _unpack_residuals(raw: bytes, n: int) -> NDArray[np.int64]:
+def _unpack_residuals(raw: bytes, n: int) -> NDArray[np.signedinteger[Any]]:
     _require(len(raw) in (n, 2 * n, 4 * n, 8 * n), "residuals must have 1, 2, 4 or 8 bytes a sample")
-    values = np.frombuffer(raw, f"<i{len(raw) // n}").astype(np.int64)
-    _require(bool((np.abs(values) < _LATEST_US).all()), "a residual is out of range")
+    values = np.frombuffer(raw, _RESIDUALS[len(raw) // n])
+    if values.itemsize == 8:
+        _require(bool((np.abs(values) < _LATEST_US).all()), "a residual is out of range")
     return values
 
 

@@ -12,6 +12,8 @@ from poise.results import Results
 from poise.samples import ImuBatch
 
 SECONDS = 60
+BEGIN_US = posed.START_US + 70_000_000
+"""Of `NOISY`: half a minute before the end of a quarter, and of a block of exposure."""
 FORWARD_HEAD = {"head": [(10, 4)], "c7": [(10, 18), (45, 0)], "t4": [(10, 3)], "lumbar": [(0, 0)]}
 SHOULDERS = {"scapula_left": [(0, 0)], "scapula_right": [(12, 19), (40, 0)]}
 
@@ -41,7 +43,7 @@ def stored(parts: list[Results]) -> tuple[object, ...]:
 
 
 NOISY = [
-    posed.batch(segment, lean, mount=Rotation.random(rng=i), noise=0.3)
+    posed.batch(segment, lean, mount=Rotation.random(rng=i), noise=0.3, start_us=BEGIN_US)
     for i, (segment, lean) in enumerate(leans().items())
 ]
 MOUNTS = {segment: Rotation.random(rng=i) for i, segment in enumerate(leans())}

@@ -150,19 +150,30 @@ class Grid:
         through = self._newest() if everything else self._complete()
         start = max(self.emitted + 1, self.first)
         n = max(through - start + 1, 0) if through > self.emitted else 0
-        q = np.full((4, len(segments), n), np.nan)
-        sums = np.zeros((SUMS, len(segments), n), np.int64)
-        if n:
-            made = self._take(start, through)
-            column = np.array([segments.index(name) for name in self._segments])[made.numbers]
-            row = made.frames - start
-            q[:, column, row], sums[:, column, row] = made.q.T, made.sums.T
+        q, sums = self._laid_out(start, n, segments)
         self.emitted = max(self.emitted, through)
         seen = np.isfinite(q[0]).any(axis=0)
         if seen.all():
             return self._moments(np.arange(start, start + n), segments, q, sums)
         kept = np.flatnonzero(seen)
         return self._moments(start + kept, segments, q[:, :, kept], sums[:, :, kept])
+
+    def _laid_out(self, start: int, n: int, segments: tuple[str, ...]) -> tuple[Floats, Int64s]:
+        """Return orientations (4, m, n), NaN where unseen, and sums (SUMS, m, n) of n moments."""
+        m = len(segments)
+        if not n:
+            return np.zeros((4, m, 0)), np.zeros((SUMS, m, 0), np.int64)
+        made = self._take(start, start + n - 1)
+        columns = np.array([segments.index(name) for name in self._segments])
+        place = columns[made.numbers] * n + (made.frames - start)
+        order = np.full(m * n, -1)
+        order[place] = np.arange(len(place))
+        if order.min() >= 0:  # nothing is unseen: to gather costs half as much as to strew
+            q = np.ascontiguousarray(made.q.take(order, axis=0).T)
+            return q.reshape(4, m, n), made.sums.T.take(order, axis=1).reshape(SUMS, m, n)
+        q, sums = np.full((4, m * n), np.nan), np.zeros((SUMS, m * n), np.int64)
+        q[:, place], sums[:, place] = made.q.T, made.sums.T
+        return q.reshape(4, m, n), sums.reshape(SUMS, m, n)
 
     def _track(self, batch: ImuBatch) -> SensorTrack:
         """Return the track of the batch's sensor; another sensor or scale on a segment begins a new one."""

@@ -18,14 +18,19 @@ def sums_of(counts: Int16s, begins: Int64s) -> Int64s:
         begins: (k,) first sample of each group, increasing from 0.
     """
     n = counts.shape[2]
-    sums = np.empty((SUMS, len(begins)), np.int64)
-    sums[0, :-1], sums[0, -1] = begins[1:] - begins[:-1], n - begins[-1]
-    np.add.reduceat(counts[0], begins, axis=1, dtype=np.int64, out=sums[1:4])
+    values = np.empty((SUMS - 1, n), np.int64)
+    values[:3] = counts[0]
     # A square is at most 2^30: the sum of three fits 32 bits, and the sign is lost in squaring modulo 2^32.
     squares = counts.astype(np.uint32)
     squares *= squares
-    lengths = squares[:, 0] + squares[:, 1] + squares[:, 2]
-    np.add.reduceat(lengths, begins, axis=1, dtype=np.int64, out=sums[4:])
+    lengths = squares[:, 0] + squares[:, 1]
+    values[3:] = np.add(lengths, squares[:, 2], out=lengths)
+    lasts = np.append(begins[1:], n) - 1
+    # Differences of running sums: exact, for they are whole, and half the time of `reduceat` for few samples.
+    until = values.cumsum(axis=1).take(lasts, axis=1)
+    sums = np.empty((SUMS, len(begins)), np.int64)
+    sums[0], sums[1:, 0] = lasts + 1 - begins, until[:, 0]
+    np.subtract(until[:, 1:], until[:, :-1], out=sums[1:, 1:])
     return sums
 
 

@@ -225,8 +225,9 @@ def _new_filter(period_ns: int) -> VQF:
     Its other way, to take for bias what it sees at rest, takes the slow sway of a seated person for it
     (angles of simulated people are wrong by 0.27° RMS with it, by 0.06° without), and turns two recordings
     that differ by rounding alone into angles half a degree apart, where it finds rest in only one of them.
+    There is no magnetometer to judge either; with both off VQF leaves out the detection of rest altogether.
     """
-    return VQF(period_ns * 1e-9, restBiasEstEnabled=False)
+    return VQF(period_ns * 1e-9, restBiasEstEnabled=False, magDistRejectionEnabled=False)
 
 
 def _picked(batch: ImuBatch, rows: Int64s) -> ImuBatch:

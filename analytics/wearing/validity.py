@@ -68,8 +68,8 @@ keeps all sensors of a message back for a minute."""
 OFF_DEG: Final = 60
 OFF_FRAMES: Final = 300 // EVERY
 """Half a minute at rest at 60° from upright neighbours: no segment of a back bends like that."""
-_PENDING: Final = 100
-"""Frames that are counted together: ten live messages cost as little as one (any number gives the same)."""
+_PENDING: Final = 300
+"""Frames that are counted together: many messages cost as little as one (any number gives the same)."""
 _BINS: Final = OFF_DEG + 1
 _MOST: Final = 4
 

@@ -160,10 +160,13 @@ class WearWatch:
         with np.errstate(invalid="ignore"):
             calm = told & (span[..., :_RATE].max(axis=2) <= self._step) & (span[..., _RATE] <= self._rate)
             calm &= high[..., _SHAKE] <= self._shake
-            for i, block in enumerate(blocks[starts].tolist()):
-                worn[i] = ~self._off
-                if i + 1 < len(starts) and (calm[i].any() or self._blocks.any()):
-                    self._close(block, low[i], high[i], told[i], calm[i])
+            if calm[:-1].any() or self._blocks.any():
+                for i, block in enumerate(blocks[starts].tolist()):
+                    worn[i] = ~self._off
+                    if i + 1 < len(starts) and (calm[i].any() or self._blocks.any()):
+                        self._close(block, low[i], high[i], told[i], calm[i])
+            else:
+                worn[:] = ~self._off
         self._block, self._open = int(blocks[-1]), [values[starts[-1] :].copy()]
         which = np.concatenate([_FIRST, turns.cumsum()])
         return np.asarray(worn[which], np.bool_)

@@ -7,7 +7,7 @@ import posed
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from posed_minute import MOUNTS, NOISY, SECONDS, chunked, leans, stored
+from posed_minute import BEGIN_US, MOUNTS, NOISY, SECONDS, chunked, leans, stored
 from scipy.spatial.transform import Rotation
 
 from analytics.pipeline import Pipeline, joined
@@ -163,7 +163,7 @@ def test_frames_inside_a_gap_are_left_out_not_invented() -> None:
 
 
 def test_a_new_calibration_ends_the_run_from_its_time_on() -> None:
-    again = replace(posed.calibration(), id="c-again", made_us=posed.START_US + 30_000_000)
+    again = replace(posed.calibration(), id="c-again", made_us=BEGIN_US + 30_000_000)
     pipeline = Pipeline()
     pipeline.calibrate(posed.calibration())
     first = pipeline.update([b.part(0, 1000) for b in NOISY])
