@@ -9,6 +9,7 @@ from ingest_helpers import START_US, Shelf, calibration, day, received, samples,
 from ingest.database import chunks
 from ingest.database.shards import shard_of, shards
 from ingest.database.sqlite import reading
+from ingest.judging.intake import LATE_IDLE_US
 from ingest.mqtt.settings import Received
 from ingest.results.store import key
 from poise import notices
@@ -52,7 +53,7 @@ def feed(folder: Path, count: int, messages: Told, now_us: int = START_US) -> No
         for at in range(0, max(map(len, mine), default=0), 20):
             for some in mine:
                 take_all(shelf, some[at : at + 20])
-        shelf.now_us += 60_000_000
+        shelf.now_us += LATE_IDLE_US + 1
         shelf.intake.close_late_runs()
         shelf.intake.keep_all()
         shelf.database.close()

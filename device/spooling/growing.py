@@ -12,6 +12,9 @@ from poise.samples import ImuBatch, SampleMessage, mean_period_ns, merge
 _MOST_BATCHES: Final = 60  # the wire allows 64 in a message
 _MOST_GAPS: Final = 500
 _MOST_SAMPLES: Final = 4000  # the wire allows 4096 in a batch
+_MOST_BYTES: Final = 220_000  # the wire allows 262,144 in a message; times may take two bytes more
+_SAMPLE_BYTES: Final = 12 + 2
+"""Of two vectors, and how far its time is from a regular one."""
 _HALF_A_SECOND_US: Final = 500_000
 _STEP: Final = 1.5
 """Periods between two samples that follow each other without one missing."""
@@ -58,7 +61,14 @@ def grown(message: SampleMessage, more: SampleMessage, longest_us: int) -> Sampl
     longest = max(len(batch) for batch in batches)
     if len(batches) > _MOST_BATCHES or len(gaps) > _MOST_GAPS or longest > _MOST_SAMPLES:
         return None
+    if sum(map(_bytes, batches)) > _MOST_BYTES:
+        return None
     return replace(message, batches=batches, gaps=gaps)
+
+
+def _bytes(batch: ImuBatch) -> int:
+    """Return about how much of a payload a batch takes."""
+    return len(batch) * (_SAMPLE_BYTES + 6 * (batch.mag is not None) + (batch.flags is not None))
 
 
 def _joined(batches: tuple[ImuBatch, ...], more: SampleMessage) -> tuple[ImuBatch, ...]:

@@ -40,7 +40,8 @@ from poise.wire import decode_samples
 log = logging.getLogger("poise.ingest")
 _TELL_EVERY_US: Final = 60_000_000
 """Between two lines in the log about the same wearer and reason: a flood must not fill the log too."""
-LATE_IDLE_US: Final = 30_000_000
+LATE_IDLE_US: Final = 90_000_000
+"""The longest message of a clock that was set back, and half a one more."""
 _SETTLED_AT_ONCE: Final = 10
 _TAKEN: Final = (Leaf.SAMPLES, Leaf.CALIBRATION, *KEPT)
 

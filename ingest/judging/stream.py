@@ -308,6 +308,12 @@ class Stream:
             return Results(remarks=(("analysis failed", 1),))
 
 
+def _spanned(batches: Iterable[ImuBatch]) -> tuple[int, int]:
+    """Return the earliest and the latest time of any sample, UTC µs."""
+    spans = [(int(batch.t_us[0]), int(batch.t_us[-1])) for batch in batches]
+    return min((first for first, _ in spans), default=0), max((last for _, last in spans), default=0)
+
+
 def _last_us(batches: Iterable[ImuBatch]) -> int:
     return max(int(batch.t_us[-1]) for batch in batches)
 
@@ -315,7 +321,10 @@ def _last_us(batches: Iterable[ImuBatch]) -> int:
 def cut(batches: Sequence[ImuBatch], times_us: Iterable[int]) -> list[list[ImuBatch]]:
     """Cut all batches at the given times; a piece holds what lies in `time <= t < next time`."""
     pieces: list[list[ImuBatch]] = []
-    edges = [-1, *sorted(set(times_us)), 2**62]
+    within = _spanned(batches)
+    edges = [-1, *sorted({t_us for t_us in times_us if within[0] < t_us <= within[1]}), 2**62]
+    if len(edges) == 2:
+        return [list(batches)] if batches else []
     for start, stop in pairwise(edges):
         piece = []
         for batch in batches:

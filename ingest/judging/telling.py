@@ -10,6 +10,7 @@ from analytics.wearing.doubts import Cause, Doubt, Standing
 from analytics.wearing.worn import TakenOff
 from poise.notices import Live
 from poise.results import ACTIVITIES, PostureFrames, Results
+from poise.samples import Floats
 from poise.skeleton import Segment, spoken
 
 _MOST_FRAMES: Final = 50
@@ -67,12 +68,9 @@ def live_notice(frames: PostureFrames, origin: str, advice: Sequence[str] = ()) 
         origin=origin,
         segments=list(frames.segments),
         t_us=frames.t_us[start:].tolist(),
-        sagittal=_columns(frames.sagittal[start:].T.tolist()),
-        frontal=_columns(frames.frontal[start:].T.tolist()),
-        kinds=[
-            [str(kind) for kind, held in zip(frames.kinds, row, strict=True) if held]
-            for row in frames.held[start:].tolist()
-        ],
+        sagittal=_columns(frames.sagittal[start:]),
+        frontal=_columns(frames.frontal[start:]),
+        kinds=_kinds(frames, start),
         activity=_activity(frames),
         advice=list(advice),
     )
@@ -83,8 +81,23 @@ def _activity(frames: PostureFrames) -> str:
     return str(ACTIVITIES[int(np.bincount(newest).argmax())]) if len(newest) else ""
 
 
-def _columns(columns: list[list[float]]) -> list[list[float | None]]:
-    return [[None if value != value else value for value in column] for column in columns]
+def _kinds(frames: PostureFrames, start: int) -> list[list[str]]:
+    """Return the kinds held at each frame from `start` on."""
+    held = frames.held[start:]
+    kinds: list[list[str]] = [[] for _ in range(len(held))]
+    if held.any():
+        names = [str(kind) for kind in frames.kinds]
+        for frame, column in np.argwhere(held).tolist():
+            kinds[frame].append(names[column])
+    return kinds
+
+
+def _columns(angles: Floats) -> list[list[float | None]]:
+    """Return the columns of angles (n, m), None for NaN."""
+    columns: list[list[float | None]] = angles.T.tolist()
+    if np.isnan(angles).any():
+        return [[None if value != value else value for value in column] for column in columns]
+    return columns
 
 
 def _not_worn(sensors: Sequence[TakenOff]) -> list[str]:

@@ -152,9 +152,12 @@ def _streams(c: Connection, wearer: str, names: Sequence[str]) -> Int64s:
 
 def _judgement(c: Connection, run_us: int, calibration: str) -> int:
     mark = (run_us, calibration)
-    c.execute("INSERT OR IGNORE INTO judgements (run_us, calibration) VALUES (?, ?)", mark)
     sql = "SELECT id FROM judgements WHERE run_us = ? AND calibration = ?"
-    return int(c.execute(sql, mark).fetchone()[0])
+    known = c.execute(sql, mark).fetchone()
+    if known is None:
+        c.execute("INSERT INTO judgements (run_us, calibration) VALUES (?, ?)", mark)
+        known = c.execute(sql, mark).fetchone()
+    return int(known[0])
 
 
 def storable(results: Results) -> Results:

@@ -125,7 +125,7 @@ class IngestPart(_Part):
 class GatewayPart(_Part):
     """How a gateway sends; docs/gateway.md, *Longer messages*."""
 
-    message_s: float = Field(default=1.0, ge=1, le=30)
+    message_s: float = Field(default=1.0, ge=1, le=60)
 
 
 class ArchivePart(_Part):

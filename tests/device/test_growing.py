@@ -13,7 +13,8 @@ from device.spooling.spool import DiskSpool
 from device.wearer.wearer import Wearer
 from poise.notices import Stored
 from poise.samples import Gap, SampleMessage
-from poise.wire import decode_samples, encode_samples
+from poise.skeleton import Segment
+from poise.wire import MAX_BYTES, decode_samples, encode_samples
 
 START_US = 1_790_000_000_000_000
 TEN_S = 10_000_000
@@ -45,6 +46,22 @@ def test_ten_seconds_leave_as_one_message_with_every_sample(tmp_path: Path) -> N
     for segment in ("head", "c7"):
         for before, after in zip(columns(messages, segment), columns(whole, segment), strict=True):
             assert (before == after).all()
+
+
+def test_many_fast_sensors_fill_a_message_before_its_time(tmp_path: Path) -> None:
+    spool = DiskSpool(tmp_path / "spool.db")
+    spool.longest_us = 60_000_000
+    segments = tuple(str(segment) for segment in Segment)[:10]
+    messages = list(
+        Wearer("desk", seed=3, segments=segments, rate_hz=100.0).to_messages(START_US, "s1", stop_s=40)
+    )
+    for message in messages:
+        spool.put(message)
+    spool.settle()
+    whole = left(spool)
+    assert len(whole) == 3
+    assert sum(m.samples for m in whole) == sum(m.samples for m in messages)
+    assert max(len(encode_samples(m)) for m in whole) < MAX_BYTES
 
 
 def test_what_still_grows_is_on_disk_and_does_not_leave(tmp_path: Path) -> None:

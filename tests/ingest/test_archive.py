@@ -13,6 +13,7 @@ from ingest_helpers import START_US, WEARER, Shelf, day, message, samples, take_
 from ingest.archive import files, parquet
 from ingest.archive.archivist import DAY_US, Archivist, damages, unlisted
 from ingest.archive.layout import HOUR_US
+from ingest.judging.intake import LATE_IDLE_US
 from poise.errors import StoreError, StoreUnavailableError
 from poise.samples import Gap, SampleMessage
 
@@ -44,7 +45,7 @@ def test_what_came_lately_keeps_its_hour_from_moving(shelf: Shelf) -> None:
     take_all(shelf, samples([replace(message(30.5, session="g2"), batches=message(30.5).batches)]))
     archivist = Archivist(shelf.database)
     assert list(archivist.archive(shelf.now_us, shelf.now_us)) == []
-    shelf.now_us += 60_000_000
+    shelf.now_us += LATE_IDLE_US + 1
     shelf.intake.close_late_runs()
     assert [e.messages for e in archivist.archive(shelf.now_us, shelf.now_us)] == [51]
 
@@ -64,7 +65,7 @@ def test_what_comes_later_for_an_archived_hour_makes_a_file_beside_it(shelf: She
     archived(shelf)
     late = samples(message(200 + i, session="g2", sequence=i) for i in range(9))
     take_all(shelf, late)
-    shelf.now_us += 60_000_000
+    shelf.now_us += LATE_IDLE_US + 1
     shelf.intake.close_late_runs()
     entries = list(Archivist(shelf.database).archive(NOW_US, NOW_US))
     assert [(e.file, e.messages) for e in entries] == [("home/anna/2026-09-21/14-2.parquet", 9)]
@@ -187,7 +188,7 @@ def test_what_policy_deletes_is_noted_and_still_known(shelf: Shelf) -> None:
     assert shelf.rows("SELECT count(*) FROM messages") == [(20,)], "what is not archived is never deleted"
     assert shelf.intake.take(samples(day(3))).counts.duplicates == 3
     take_all(shelf, samples(message(200 + i, session="g2", sequence=i) for i in range(3)))
-    shelf.now_us += 60_000_000
+    shelf.now_us += LATE_IDLE_US + 1
     shelf.intake.close_late_runs()
     assert [e.file[-12:] for e in archivist.archive(later, later)] == ["14-2.parquet"]
 

@@ -25,6 +25,7 @@ from analytics.pipeline import Pipeline
 from analytics.wearing.doubts import Cause
 from ingest.database.sqlite import Database, reading
 from ingest.database.trusted import unpack
+from ingest.judging.intake import LATE_IDLE_US
 from poise import notices
 from poise.errors import ConfigurationError, StoreUnavailableError
 from poise.notices import SensorStatus
@@ -170,7 +171,7 @@ def test_late_messages_are_a_run_of_their_own_and_leave_the_live_one_alone(tmp_p
     assert shelf.intake.counts.late == 60
     assert [r for r in shelf.rows("SELECT late, reason FROM runs ORDER BY id") if r[0]] == [(1, "start")]
     assert set(conclusions(without)["episodes"]) < set(conclusions(shelf)["episodes"])
-    shelf.now_us += 60_000_000
+    shelf.now_us += LATE_IDLE_US + 1
     outcome = shelf.intake.close_late_runs()
     assert all(notice.episode.end_us is not None for notice in outcome.episodes.values())
     assert shelf.intake.confirmed((WEARER, "g1")).through == 179

@@ -13,6 +13,7 @@ from ingest.archive.compare import Row, Tally, compare, tally
 from ingest.archive.past import Past, past_from_files, past_in
 from ingest.archive.recompute import choose, recompute
 from ingest.database.sqlite import Database, reading
+from ingest.judging.intake import LATE_IDLE_US
 from ingest.mqtt.settings import Received
 from ingest.results.store import key
 from poise.samples import ImuBatch, SampleMessage
@@ -76,7 +77,7 @@ def lived(shelf: Shelf, told: list[Received], restarts: tuple[int, ...]) -> None
         shelf.now_us = START_US + at * 1_000_000
         take_all(shelf, told[at : at + 10])
         shelf.intake.close_late_runs()
-    shelf.now_us += 60_000_000
+    shelf.now_us += LATE_IDLE_US + 1
     shelf.intake.close_late_runs()
     take_all(shelf, LAST)
 
@@ -206,7 +207,7 @@ def test_messages_of_hours_that_lie_between_each_other_come_in_the_order_of_thei
     shelf = Shelf(tmp_path / "poise.db")
     turns = [message(3600 * (i % 3) + i, session=f"g{i % 3}", sequence=i // 3) for i in range(60)]
     take_all(shelf, samples(turns))
-    shelf.now_us += 60_000_000
+    shelf.now_us += LATE_IDLE_US + 1
     shelf.intake.close_late_runs()
     rows = shelf.rows("SELECT id, payload FROM messages ORDER BY id")
     list(Archivist(shelf.database).archive(NOW_US, NOW_US))

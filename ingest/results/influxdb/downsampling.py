@@ -18,8 +18,8 @@ from ingest.results.store import key, series_of, wearer_of
 from poise.topics import Wearer
 
 HOUR_S: Final = 3600
-QUIET_S: Final = 60.0
-"""How long nothing must have come of an hour that is over: project decision."""
+QUIET_S: Final = 90.0
+"""How long nothing must have come of an hour that is over: longer than a message; project decision."""
 _MOST_AT_ONCE: Final = 50
 _DAY_S: Final = 86_400
 Mark = tuple[str, int, int]
