@@ -33,7 +33,8 @@ from ward import Ward, cpu_s, family, resident_mb  # noqa: E402
 from ingest.database.sqlite import reading  # noqa: E402
 from ingest.mqtt.settings import BrokerSettings  # noqa: E402
 
-WARM_S = 25.0
+WARM_S = 10.0
+"""Beyond two messages' length: all have sent one by then, and send on."""
 
 
 @dataclass
@@ -158,13 +159,15 @@ def main() -> None:
     wanted = argparse.ArgumentParser(description=__doc__)
     wanted.add_argument("--wearers", type=int, default=200)
     wanted.add_argument("--seconds", type=float, default=60.0)
-    wanted.add_argument("--warm", type=float, default=WARM_S)
+    wanted.add_argument("--warm", type=float, help="s before it is measured; by default till all send")
     wanted.add_argument("--message", type=int, default=10)
     wanted.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     wanted.add_argument("--store", choices=["sqlite", "influxdb"], default="sqlite")
     wanted.add_argument("--rival", action="store_true")
     wanted.add_argument("--folder", help="where the databases are made")
-    run(wanted.parse_args())
+    given = wanted.parse_args()
+    given.warm = 2 * given.message + WARM_S if given.warm is None else given.warm
+    run(given)
 
 
 if __name__ == "__main__":

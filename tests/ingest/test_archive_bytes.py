@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from archive_helpers import archived
@@ -153,6 +154,20 @@ def test_a_damaged_file_raises_only_the_stores_error_and_verifying_names_it(
     (damage,) = damages(folder, [entry])
     assert damage is not None
     assert damage.file == entry.file
+
+
+def test_a_word_that_is_not_in_the_file_is_told_before_it_is_looked_up(
+    whole_file: tuple[Path, Entry, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, entry, good = whole_file
+    (folder / entry.file).write_bytes(good)
+    table = pq.ParquetFile(folder / entry.file).read()
+    nowhere = pa.array(np.full(table.num_rows, 9, np.int32))
+    words = pa.DictionaryArray.from_arrays(nowhere, pa.array(["S1"]), safe=False)
+    damaged = table.set_column(table.schema.get_field_index("sensor"), "sensor", words)
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda _file: damaged)
+    with pytest.raises(StoreError, match="out of bounds"):
+        files.messages_in(folder / entry.file)
 
 
 sequences = st.lists(st.sets(st.integers(0, 40), max_size=12), max_size=4)
