@@ -5,7 +5,8 @@ all answer; the client has no call for that.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -101,6 +102,16 @@ class InfluxServer:
         """
         database, policy = self.database_of(self.settings.bucket + suffix)
         yield from self._influxql("GET", influxql, {"db": database} | ({"rp": policy} if policy else {}))
+
+    def ask(self, questions: Sequence[str], suffix: str = "") -> Iterator[Rows]:
+        """Yield what `query` gives for each in turn; while one answer is read, the server finds the next.
+
+        Raises:
+            StoreUnavailableError: if there is none.
+        """
+        with ThreadPoolExecutor(1, "poise-influxdb") as thread:
+            for answer in thread.map(lambda question: list(self.query(question, suffix)), questions):
+                yield from answer
 
     def order(self, influxql: str) -> list[list[Any]]:
         """Have a statement of administration done, by 1.8, and return the rows of its answer."""
