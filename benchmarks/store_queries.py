@@ -7,7 +7,8 @@ the first of several; all have a year of exposure and episodes. How many is an a
 numbers of the last patient (`store_crowd.py`). `--keep FOLDER` keeps the stores: a full one is only asked,
 and one with fewer others gets those that it lacks, so what was filled on a busy machine can be asked when it
 is quiet. Servers are those of the tests: SQLite, and InfluxDB 2.7 and 1.8 where they are (tools/influxd.sh).
-An InfluxDB is started anew, with its own defaults, to be asked.
+An InfluxDB is started anew to be asked, with its own defaults, but 2.7 without profiling as in `deploy/`
+(INFLUXD_PPROF_DISABLED=false shows what that costs).
 Rival: all seconds of the day read and joined by the reader. Times are the wall clock's, median and best of
 several; beside other programs the median says more about those. Sizes are of the whole store: bytes a
 wearer-day of seconds (with minutes and hours), and of episodes and exposure.
@@ -312,6 +313,7 @@ def main() -> None:
     """Print a line for each store, and whether each is quick enough."""
     spare_collector()  # as the pages do
     size, words = arguments()
+    os.environ.setdefault("INFLUXD_PPROF_DISABLED", "true")
     print(
         f"{size.patients} patients, {size.worn_h:g} h a day, {size.streams} streams, {size.long_days} days "
         f"of the first; {size.year_days} days of exposure and {EPISODES_A_DAY} episodes each; "
