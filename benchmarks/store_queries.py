@@ -163,16 +163,18 @@ def filled_once(shop: Shop, size: Size, note: Path) -> Filled:
     else:
         began = time.perf_counter()
         sizes = fill(shop, size)
-        held, filled = replace(size, others=0), Filled(*sizes, shop.size(), time.perf_counter() - began)
+        held, filled = replace(size, others=0), Filled(*sizes, 0, time.perf_counter() - began)
         note.write_bytes(msgspec.json.encode((held, filled)))
     while held.others < size.others:
         began, number = time.perf_counter(), min(held.others + AT_ONCE, size.others)
         shop.crowd(range(held.others, number))
         took_s, held = time.perf_counter() - began, replace(held, others=number)
-        size_bytes = shop.size() if number == size.others else filled.all_bytes
-        filled = replace(filled, took_s=filled.took_s + took_s, all_bytes=size_bytes)
+        filled = replace(filled, took_s=filled.took_s + took_s, all_bytes=0)
         note.write_bytes(msgspec.json.encode((held, filled)))
         print(f"{number} of {size.others} others; the last took {took_s:.0f} s", file=sys.stderr, flush=True)
+    if not filled.all_bytes:
+        filled = replace(filled, all_bytes=shop.size())
+        note.write_bytes(msgspec.json.encode((held, filled)))
     return filled
 
 
