@@ -302,6 +302,8 @@ def test_nothing_is_lost_while_influxdb_is_down(influx: Any, tmp_path: Path) -> 
     write(100)
     with pytest.raises(StoreUnavailableError, match="no answer from InfluxDB"):
         forwarder.forward()
+    with pytest.raises(StoreUnavailableError, match="no answer from InfluxDB"):
+        store.episodes(wearer, 0, 2**62)
     write(200)
     process.start()
     process.ready()
