@@ -3,8 +3,12 @@
 Data: made-up seconds (random walks in full precision, the hardest to pack), 40 episodes a day, and quarters
 of exposure with "seen" and two of five kinds on average. All patients but the first have seconds of one day,
 the first of several; all have a year of exposure and episodes. How many is an argument: the default is small;
-`--full` is 1,000 patients of one day, one of them of 30, 16 h a day, eight streams, and takes many hours.
-Servers are those of the tests: SQLite, and InfluxDB 2.7 and 1.8 where they are (tools/influxd.sh).
+`--full` is 1,000 patients, the first with 30 days. 997 of them are others: rows of their own, with the
+numbers of the last patient (`store_crowd.py`). `--keep FOLDER` keeps the stores: a full one is only asked,
+and one with fewer others gets those that it lacks, so what was filled on a busy machine can be asked when it
+is quiet. Servers are those of the tests: SQLite, and InfluxDB 2.7 and 1.8 where they are (tools/influxd.sh).
+An InfluxDB is started anew to be asked, with its own defaults, but 2.7 without profiling as in `deploy/`
+(INFLUXD_PPROF_DISABLED=false shows what that costs).
 Rival: all seconds of the day read and joined by the reader. Times are the wall clock's, median and best of
 several; beside other programs the median says more about those. Sizes are of the whole store: bytes a
 wearer-day of seconds (with minutes and hours), and of episodes and exposure.
@@ -18,13 +22,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
+from store_crowd import CrowdedServer, sqlite_crowd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from servers import INFLUX_VERSIONS, find_influxd, running_influx
@@ -48,9 +54,17 @@ KINDS = ("seen", *list(Kind)[:5])
 EPISODES_A_DAY = 40
 POINTS = 500
 REPEATS = 9
+AT_ONCE = 50
 SETTLED_S = 8.0
 ZONE = "Europe/Berlin"
 LIMITS_MS = (100, 200)
+SERVERS = {
+    f"{prefix}_CACHE_SNAPSHOT_{what}": value
+    for prefix in ("INFLUXD_STORAGE", "INFLUXDB_DATA")
+    for what, value in (("WRITE_COLD_DURATION", "3s"), ("MEMORY_SIZE", str(200 * 2**20)))
+} | {"GOGC": "400"}
+"""How servers are filled: packing what has been quiet for a while soon, or nobody would wait for its size, in
+large files, which need not be packed again and again, and with more memory. They are asked as they come."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +80,23 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Filled:
+    """What filling took, and the bytes of a wearer-day of seconds, a day of the rest, and all."""
+
+    day_bytes: float
+    rest_bytes: float
+    all_bytes: int
+    took_s: float
+
+
+@dataclass(frozen=True)
 class Shop:
     """A store with its way to be filled, its way to be read, and the bytes it takes."""
 
     fill: Copyable
     read: ResultStore
     size: Callable[[], int]
-    crowd: Callable[[int], None] = lambda _count: None
+    crowd: Callable[[range], None]
 
 
 def seconds_of(rng: np.random.Generator, day_s: int, size: Size) -> Iterator[Results]:
@@ -130,6 +154,35 @@ def fill(shop: Shop, size: Size) -> tuple[float, float]:
     return (filled - empty) / sum(spans.values()), rest / (size.patients * size.year_days)
 
 
+def filled_once(shop: Shop, size: Size, note: Path) -> Filled:
+    """Fill the store as far as it is not, and note how full it is."""
+    if note.exists():
+        held, filled = noted(note)
+        if replace(held, others=size.others) != size or held.others > size.others:
+            raise SystemExit(f"{note.parent} holds another size: {held}")
+    else:
+        began = time.perf_counter()
+        sizes = fill(shop, size)
+        held, filled = replace(size, others=0), Filled(*sizes, 0, time.perf_counter() - began)
+        note.write_bytes(msgspec.json.encode((held, filled)))
+    while held.others < size.others:
+        began, number = time.perf_counter(), min(held.others + AT_ONCE, size.others)
+        shop.crowd(range(held.others, number))
+        took_s, held = time.perf_counter() - began, replace(held, others=number)
+        filled = replace(filled, took_s=filled.took_s + took_s, all_bytes=0)
+        note.write_bytes(msgspec.json.encode((held, filled)))
+        print(f"{number} of {size.others} others; the last took {took_s:.0f} s", file=sys.stderr, flush=True)
+    if not filled.all_bytes:
+        filled = replace(filled, all_bytes=shop.size())
+        note.write_bytes(msgspec.json.encode((held, filled)))
+    return filled
+
+
+def noted(note: Path) -> tuple[Size, Filled]:
+    """Return how much a store holds and what filling it took."""
+    return msgspec.json.decode(note.read_bytes(), type=tuple[Size, Filled])
+
+
 def timed(question: Callable[[], bool]) -> tuple[float, float]:
     """Return median and best, ms, without the first time; the question says whether its answer is whole."""
     if not question():
@@ -142,37 +195,8 @@ def timed(question: Callable[[], bool]) -> tuple[float, float]:
     return statistics.median(times) * 1e3, min(times) * 1e3
 
 
-def crowd(path: Path, count: int) -> None:
-    """Give so many more patients of `poise.db` what the last one has, copied within the database."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as c:
-        (like,) = c.execute("SELECT max(wearer) FROM streams").fetchone()
-        for number in range(count):
-            who = {"who": f"home/Q-{number:04d}", "like": like}
-            c.execute("BEGIN")
-            c.execute(
-                "INSERT INTO streams (wearer, name) SELECT :who, name FROM streams WHERE wearer = :like", who
-            )
-            c.execute(
-                "INSERT INTO pieces SELECT mine.id, from_s, body FROM pieces "
-                "JOIN streams AS theirs ON theirs.id = stream "
-                "JOIN streams AS mine ON mine.wearer = :who AND mine.name = theirs.name "
-                "WHERE theirs.wearer = :like",
-                who,
-            )
-            for table, rest in (
-                ("episodes", "id, start_us, last_us, end_us, origin, episode"),
-                ("exposures", "quarter_s, run_us, kind, seconds"),
-            ):
-                c.execute(f"INSERT INTO {table} SELECT :who, {rest} FROM {table} WHERE wearer = :like", who)  # noqa: S608
-            c.execute("COMMIT")
-
-
-def measure(name: str, shop: Shop, size: Size) -> tuple[float, float]:
-    """Fill a store, ask it, and print a line."""
-    began = time.perf_counter()
-    day_bytes, rest_bytes = fill(shop, size)
-    shop.crowd(size.others)
-    filled_s = time.perf_counter() - began
+def measure(name: str, shop: Shop, size: Size, filled: Filled) -> tuple[float, float]:
+    """Ask a store, and print a line."""
     who, last = Wearer("P-0000"), date(1970, 1, 1) + timedelta(days=D0 // DAY)
     first = last - timedelta(days=size.year_days - 1)
     from_us, to_us = (D0 - (size.year_days - 1) * DAY) * 1_000_000, (D0 + DAY) * 1_000_000
@@ -191,7 +215,8 @@ def measure(name: str, shop: Shop, size: Size) -> tuple[float, float]:
 
     times = timed(day), timed(year), timed(rival)
     shown = [f"{median:.0f} ({best:.0f})" for median, best in times]
-    sizes = f"{day_bytes / 1e6:>12.2f} {rest_bytes / 1e3:>14.1f} {filled_s:>10.0f}"
+    sizes = f"{filled.day_bytes / 1e6:>12.2f} {filled.rest_bytes / 1e3:>14.1f}"
+    sizes += f" {filled.all_bytes / 1e9:>7.2f} {filled.took_s:>10.0f}"
     print(f"{name:<14} {shown[0]:>12} {shown[1]:>12} {shown[2]:>12} {sizes}", flush=True)
     return times[0][0], times[1][0]
 
@@ -218,39 +243,53 @@ def influx_bytes(folder: Path) -> int:
 
 
 @contextmanager
-def shops(only: str, folder: Path) -> Iterator[Iterator[tuple[str, Shop]]]:
-    """Give each store that is there."""
-
-    def each() -> Iterator[tuple[str, Shop]]:
-        path = folder / "poise.db"
-        Database(path).close()
-        if only in ("", "sqlite"):
-            with closing(SqliteCopy(path)) as copy:
-                yield (
-                    "SQLite",
-                    Shop(copy, SqliteResults(path), lambda: sqlite_bytes(path), partial(crowd, path)),
-                )
-        for version in INFLUX_VERSIONS:
-            if only not in ("", version):
-                continue
-            if find_influxd(version) is None:
-                print(f"InfluxDB {version}: not there; tools/influxd.sh {version} builds it")
-                continue
-            place = folder / version
-            place.mkdir()
-            with (
-                running_influx(place, "bench", version) as (settings, _),
-                closing(InfluxCopy(InfluxServer(settings))) as influx,
-            ):
-                read = InfluxResults(InfluxServer(settings), path)
-                yield f"InfluxDB {version}", Shop(influx, read, lambda place=place: influx_bytes(place))
-
-    yield each()
+def filling() -> Iterator[None]:
+    """Let servers that are started within be filled quickly."""
+    before = dict(os.environ)
+    os.environ.update(SERVERS)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
-def main() -> None:
-    """Print a line for each store, and whether each is quick enough."""
-    spare_collector()  # as the pages do
+@contextmanager
+def sqlite_shop(place: Path, _size: Size) -> Iterator[Shop]:
+    """Give the embedded store."""
+    path = place / "poise.db"
+    Database(path).close()
+    with closing(SqliteCopy(path)) as copy:
+        yield Shop(copy, SqliteResults(path), partial(sqlite_bytes, path), partial(sqlite_crowd, path))
+
+
+@contextmanager
+def influx_shop(version: str, place: Path, size: Size) -> Iterator[Shop]:
+    """Give an InfluxDB that runs meanwhile."""
+    path, like = place / "poise.db", Wearer(f"P-{size.patients - 1:04d}")
+    Database(path).close()
+    with (
+        running_influx(place, "bench", version) as (settings, _),
+        closing(CrowdedServer(settings, like, place / "lines")) as server,
+        closing(InfluxServer(settings)) as asked,
+    ):
+        read = InfluxResults(asked, path)
+        yield Shop(InfluxCopy(server), read, partial(influx_bytes, place), server.crowd)
+
+
+def found(only: str) -> Iterator[tuple[str, str, Callable[[Path, Size], AbstractContextManager[Shop]]]]:
+    """Yield the name, the folder and the opening of each store that is there."""
+    if only in ("", "sqlite"):
+        yield "SQLite", "sqlite", sqlite_shop
+    for version in INFLUX_VERSIONS:
+        if only in ("", version) and find_influxd(version) is None:
+            print(f"InfluxDB {version}: not there; tools/influxd.sh {version} builds it")
+        elif only in ("", version):
+            yield f"InfluxDB {version}", version, partial(influx_shop, version)
+
+
+def arguments() -> tuple[Size, argparse.Namespace]:
+    """Return how much there is to be, and the rest of what was asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -261,27 +300,41 @@ def main() -> None:
     parser.add_argument("--year-days", type=int, default=365)
     parser.add_argument("--worn-h", type=float, default=8.0, help="a day")
     parser.add_argument("--streams", type=int, default=4, choices=range(1, len(STREAMS) + 1))
-    parser.add_argument(
-        "--others", type=int, default=0, help="more patients with the last one's numbers, SQLite"
-    )
-    parser.add_argument("--full", action="store_true", help="1,000 patients, 30 days, 16 h, 8 streams")
+    parser.add_argument("--others", type=int, default=0, help="more patients with the last one's numbers")
+    parser.add_argument("--full", action="store_true", help="3 patients, 997 others, 30 days of the first")
     parser.add_argument("--only", default="", choices=("", "sqlite", *INFLUX_VERSIONS))
+    parser.add_argument("--keep", type=Path, help="a folder that keeps the stores; full ones are only asked")
     words = parser.parse_args()
-    size = Size(words.patients, words.long_days, words.year_days, words.worn_h, words.streams, words.others)
     if words.full:
-        size = Size(1000, 30, 365, 16.0, len(STREAMS), 0)
-    # The servers pack what has been quiet for a while: soon, or nobody would wait for its size.
-    os.environ["INFLUXD_STORAGE_CACHE_SNAPSHOT_WRITE_COLD_DURATION"] = "3s"
-    os.environ["INFLUXDB_DATA_CACHE_SNAPSHOT_WRITE_COLD_DURATION"] = "3s"
+        words.patients, words.others, words.long_days, words.year_days = 3, 997, 30, 365
+    size = Size(words.patients, words.long_days, words.year_days, words.worn_h, words.streams, words.others)
+    return size, words
+
+
+def main() -> None:
+    """Print a line for each store, and whether each is quick enough."""
+    spare_collector()  # as the pages do
+    size, words = arguments()
+    os.environ.setdefault("INFLUXD_PPROF_DISABLED", "true")
     print(
         f"{size.patients} patients, {size.worn_h:g} h a day, {size.streams} streams, {size.long_days} days "
         f"of the first; {size.year_days} days of exposure and {EPISODES_A_DAY} episodes each; "
-        f"{size.others} others in SQLite"
+        f"{size.others} others with the last one's numbers"
     )
-    heads = ("store", "day ms", "year ms", "seconds ms", "MB/wearer-d", "kB/d the rest", "filled s")
-    print("{:<14} {:>12} {:>12} {:>12} {:>12} {:>14} {:>10}".format(*heads))
-    with tempfile.TemporaryDirectory() as folder, shops(words.only, Path(folder)) as found:
-        times = [(name, measure(name, shop, size)) for name, shop in found]
+    heads = ("store", "day ms", "year ms", "seconds ms", "MB/wearer-d", "kB/d the rest", "GB", "filled s")
+    print("{:<14} {:>12} {:>12} {:>12} {:>12} {:>14} {:>7} {:>10}".format(*heads))
+    times = []
+    with tempfile.TemporaryDirectory() as passing:
+        for name, folder, opened in found(words.only):
+            place = (words.keep or Path(passing)) / folder
+            note = place / "filled.json"
+            if place.exists() and not note.exists():
+                raise SystemExit(f"{place} is half full: delete it")
+            place.mkdir(parents=True, exist_ok=True)
+            with filling(), opened(place, size) as shop:
+                filled = filled_once(shop, size, note)
+            with opened(place, size) as shop:
+                times.append((name, measure(name, shop, size, filled)))
     for name, took in times:
         kept = all(ms <= limit for ms, limit in zip(took, LIMITS_MS, strict=True))
         print(

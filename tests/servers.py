@@ -130,6 +130,12 @@ def _post(url: str, body: bytes, kind: str) -> None:
         answer.read()
 
 
+def _is_new(url: str) -> bool:
+    """Whether an InfluxDB 2 has no user yet; a folder may have been kept."""
+    with urllib.request.urlopen(f"{url}/api/v2/setup", timeout=10) as answer:  # noqa: S310 - our own server
+        return bool(json.load(answer)["allowed"])
+
+
 def cache_folder() -> Path:
     """Where the scripts in tools/ leave what they build for the tests."""
     cache = os.environ.get("POISE_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "poise"
@@ -199,7 +205,8 @@ def _influx_2(program: Path, folder: Path) -> tuple[Influx, Callable[[str], Infl
     def set_up(bucket: str) -> InfluxSettings:
         setup = {"username": "poise", "password": "for-tests-only", "org": "poise"}
         body = json.dumps({**setup, "bucket": bucket, "token": token}).encode()
-        _post(f"{server.url}/api/v2/setup", body, "application/json")
+        if _is_new(server.url):
+            _post(f"{server.url}/api/v2/setup", body, "application/json")
         return InfluxSettings(url=server.url, token=token, org="poise", bucket=bucket)
 
     return server, set_up

@@ -4,7 +4,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -142,6 +142,27 @@ class TestContract:
         assert ids(31, 100) == []
         assert ids(125, 126) == [second_one.id]
         assert ids(131, 500) == []
+
+    def test_a_long_time_of_episodes_comes_whole_and_in_order(self, written: Written, wearer: Wearer) -> None:
+        day_s, length = 86_400, 400
+        before, over, inside = episode(-9000, -8000, -8000), episode(-60, 30, 30), range(0, length, 5)
+        held = [episode(day * day_s, day * day_s + 20, day * day_s + 20) for day in inside]
+        twins = [replace(held[10], id=f"{held[10].id}-2", kind=Kind.SIDE_BEND)]
+        after = episode(length * day_s, None, length * day_s + 20)
+        written.write(wearer, Results(episodes=(after, *twins, *reversed(held), over, before)))
+        found = written.store.episodes(wearer, T0 * 1_000_000, (T0 + length * day_s) * 1_000_000)
+        assert [one.id for one in found] == [one.id for one in (over, *held[:11], *twins, *held[11:])]
+        ever = written.store.episodes(wearer, 0, 2**62)
+        assert (ever[0].id, ever[-1].id, len(ever)) == (before.id, after.id, len(held) + 4)
+
+    def test_years_of_days_come_whole(self, written: Written, wearer: Wearer) -> None:
+        first, count = date(2021, 3, 1), 365 * 6
+        noons = [int(datetime.combine(first, time(12), UTC).timestamp()) + n * 86_400 for n in range(count)]
+        written.write(wearer, Results(exposures=tuple(Exposure(t_s, RUN, "seen", 60.0) for t_s in noons)))
+        days = written.store.days(wearer, first, first + timedelta(days=count), "Europe/Berlin")
+        assert [(one.day, one.seen_s) for one in days] == [
+            (first + timedelta(days=n), 60.0) for n in range(count)
+        ]
 
     def test_quarters_of_all_runs_add_up_to_local_days(self, written: Written, wearer: Wearer) -> None:
         # 21 Sep 2026, 22:00 UTC, is already the 22nd in Berlin.
@@ -281,6 +302,8 @@ def test_nothing_is_lost_while_influxdb_is_down(influx: Any, tmp_path: Path) -> 
     write(100)
     with pytest.raises(StoreUnavailableError, match="no answer from InfluxDB"):
         forwarder.forward()
+    with pytest.raises(StoreUnavailableError, match="no answer from InfluxDB"):
+        store.episodes(wearer, 0, 2**62)
     write(200)
     process.start()
     process.ready()

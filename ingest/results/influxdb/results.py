@@ -1,7 +1,10 @@
 """InfluxDB as a `ResultStore`: lines into the outbox, answers from the server."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +24,11 @@ from poise.topics import Wearer
 
 _DAY_US: Final = 86_400_000_000
 _EVER_US: Final = 9_000_000_000_000_000
+_LONG_US: Final = 60 * _DAY_US
+_MOST_PARTS: Final = 4
+"""Of a year: 2.7 worked 86 ms for it in four parts, 101 in eight, 137 in twelve."""
+_STRETCHES_AT_ONCE: Final = 8
+"""A question of these has about 3 kB; some of what stands before servers takes no address of 8 kB."""
 Span = tuple[int, int]
 
 
@@ -58,20 +66,26 @@ class InfluxResults:
 
     def episodes(self, wearer: Wearer, from_us: int, to_us: int) -> Sequence[Episode]:
         """See `ResultStore`; an episode is found if it began at most a day before `from_us`."""
-        sql = (
-            f'SELECT "episode" FROM "posture_episode" WHERE {of(wearer)} AND "until_us" >= {from_us} '  # noqa: S608
-            f"AND {during(from_us - _DAY_US, to_us)}"
-        )
-        rows = [row[1] for _, part in self._server.query(sql) for row in part]
-        episodes = [EPISODE.decode(row) for row in rows]
+        # What begins in the time has not ended before it: asking for their end, too, costs a server a tenth.
+        before = f'{during(from_us - _DAY_US, from_us)} AND "until_us" >= {from_us}'
+        questions = [
+            f'SELECT "episode" FROM "posture_episode" WHERE {of(wearer)} AND {when}'  # noqa: S608 - quoted
+            for when in (before, *(during(*part) for part in _parts(from_us, to_us)))
+        ]
+        # The first two are one question: seldom is there anything from before.
+        found = self._server.ask(["; ".join(questions[:2]), *questions[2:]])
+        episodes = [EPISODE.decode(row[1]) for _, rows in found for row in rows]
         return sorted(episodes, key=lambda episode: (episode.start_us, episode.id))
 
     def days(self, wearer: Wearer, first: date, last: date, timezone: str) -> Sequence[Day]:
         """See `ResultStore`; the server sums."""
+        spans = list(stretches(first, last, timezone))
         return days_of(
-            (stretch.day((row[0] // 1_000_000 - stretch.from_s) // stretch.length_s), tags["kind"], row[1])
-            for stretch in stretches(first, last, timezone)
-            for tags, rows in self._server.query(_sums(wearer, stretch))
+            (_day(spans, row[0] // 1_000_000), tags["kind"], row[1])
+            for at_once in range(0, len(spans), _STRETCHES_AT_ONCE)
+            for tags, rows in self._server.query(
+                "; ".join(_sums(wearer, stretch) for stretch in spans[at_once : at_once + _STRETCHES_AT_ONCE])
+            )
             for row in rows
         )
 
@@ -114,6 +128,19 @@ def _between(spans: Sequence[Span], from_s: int, to_s: int) -> list[Span]:
     """Return what the spans leave of the time."""
     edges = [from_s, *(edge for span in spans for edge in span), to_s]
     return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
+
+
+def _parts(from_us: int, to_us: int) -> Iterator[Span]:
+    """Yield the time in parts, of which the server finds one while another is read here."""
+    count = min(_MOST_PARTS, 1 + max(0, to_us - from_us) // _LONG_US)
+    edges = [from_us + (to_us - from_us) * i // count for i in range(count + 1)]
+    yield from pairwise(edges)
+
+
+def _day(spans: Sequence[Stretch], t_s: int) -> date:
+    """Return the day that a sum is of: its time is the day's beginning."""
+    stretch = spans[bisect(spans, t_s, key=attrgetter("from_s")) - 1]
+    return stretch.day((t_s - stretch.from_s) // stretch.length_s)
 
 
 def _sums(wearer: Wearer, stretch: Stretch) -> str:
