@@ -4,9 +4,10 @@ Data: made-up seconds (random walks in full precision, the hardest to pack), 40 
 of exposure with "seen" and two of five kinds on average. All patients but the first have seconds of one day,
 the first of several; all have a year of exposure and episodes. How many is an argument: the default is small;
 `--full` is 1,000 patients, the first with 30 days. 997 of them are others: rows of their own, with the
-numbers of the last patient (`store_crowd.py`). `--keep FOLDER` keeps the stores: a full one is only asked,
-and one with fewer others gets those that it lacks, so what was filled on a busy machine can be asked when it
-is quiet. Servers are those of the tests: SQLite, and InfluxDB 2.7 and 1.8 where they are (tools/influxd.sh).
+numbers of the last patient (`tests/store_crowd.py`). `--keep FOLDER` keeps the stores: a full one is only
+asked, and one with fewer others gets those that it lacks, so what was filled on a busy machine can be asked
+when it is quiet. Servers are those of the tests: SQLite, and InfluxDB 2.7 and 1.8 where they are
+(tools/influxd.sh).
 An InfluxDB is started anew to be asked, with its own defaults, but 2.7 without profiling as in `deploy/`
 (INFLUXD_PPROF_DISABLED=false shows what that costs).
 Rival: all seconds of the day read and joined by the reader. Times are the wall clock's, median and best of
@@ -30,10 +31,10 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from store_crowd import CrowdedServer, sqlite_crowd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from servers import INFLUX_VERSIONS, find_influxd, running_influx
+from store_crowd import CrowdedServer, sqlite_crowd
 
 from ingest.database.sqlite import Database
 from ingest.results.coarse import coarser
