@@ -10,7 +10,7 @@ from nicegui import ui
 
 from dashboards import words
 from dashboards.elements import attribute, put, tag
-from dashboards.status import CHIP, Reason, newest_us, reason
+from dashboards.status import CHIP, Reason, newest_us, patience_s, reason
 from dashboards.today import Today, read_seen, read_today, span_s
 from ingest.reading import Reader
 from poise.errors import StoreError
@@ -117,7 +117,7 @@ class _People:
         put(cells.reason, text=row.why.text)
         put(cells.about, html=_about(today))
         put(cells.exposure, text=words.exposure(today.exposure, row.span_s))
-        put(cells.fresh, text=words.freshness(newest_us(today), today.now_us, today.zone))
+        put(cells.fresh, text=words.freshness(newest_us(today), today.now_us, today.zone, patience_s(today)))
 
 
 def _new_row(today: Today) -> _Cells:

@@ -20,7 +20,7 @@ from dashboards.panels import (
     TodayPanel,
     TracesPanel,
 )
-from dashboards.status import ended, newest_us
+from dashboards.status import ended, newest_us, patience_s
 from dashboards.today import Today, read_history, read_recent, read_seen, read_today
 from ingest.reading import LiveFeed, Reader
 from poise.errors import StoreError
@@ -98,8 +98,9 @@ class _Person:
         put(self._origin, text=words.origin_label(self._posture.origin or today.person.origin))
         put(self._about, text=self._headline())
         last_us = newest_us(today, self._posture.last_us)
-        put(self._fresh, text=words.freshness(last_us, now_us, today.zone).capitalize())
-        silent = 0 < last_us < now_us - words.NO_DATA_AFTER_S * 1e6 and not ended(today)
+        patience = patience_s(today, self._posture.last_us)
+        put(self._fresh, text=words.freshness(last_us, now_us, today.zone, patience).capitalize())
+        silent = 0 < last_us < now_us - patience * 1e6 and not ended(today)
         attribute(self._fresh, "data-silent", str(silent).lower())
         self._advice.show(self._posture, now_us)
         self._live.show(today, self._posture, now_us)

@@ -13,6 +13,8 @@ from poise.results import KIND_TEXT
 
 STATUS_EVERY_S: Final = 5.0
 """Gateways renew a sensor's status this often, and at once when its state changes."""
+_BEHIND_US: Final = 2_000_000
+"""A store this far behind the sensors' status has a gateway that lets its messages grow (docs/gateway.md)."""
 LOW_BATTERY: Final = 15
 """Percent below which a sensor's battery is mentioned."""
 
@@ -66,6 +68,15 @@ def newest_us(today: Today, live_us: int = 0) -> int:
     return max(today.person.last_us, live_us, *(s.last_us for s in today.sensors), 0)
 
 
+def patience_s(today: Today, live_us: int = 0) -> float:
+    """Return how old the newest known sample may be before data is missing.
+
+    While a gateway lets its messages grow, the sensors' status is all that is known, and it comes every 5 s.
+    """
+    grows = newest_us(today, live_us) > max(today.person.last_us, live_us) + _BEHIND_US
+    return words.NO_DATA_AFTER_S + (STATUS_EVERY_S if grows else 0.0)
+
+
 def sensor_lines(today: Today, seen_us: Mapping[str, int], now_us: int) -> list[SensorLine]:
     """Return a line for each sensor, by where it is worn.
 
@@ -93,7 +104,7 @@ def reason(today: Today) -> Reason:
         return Reason(Need.QUIET, f"Recording ended at {since}")
     if words.local_day(last_us, today.zone) != today.day:
         return Reason(Need.QUIET, f"Not worn today, last data {since}")
-    if now_us - last_us > words.NO_DATA_AFTER_S * 1e6:
+    if now_us - last_us > patience_s(today) * 1e6:
         return Reason(Need.LOST, f"No data since {since}")
     return _sensors(today) or _posture(today) or Reason(Need.CALM, "All sensors send, nothing new")
 
@@ -145,7 +156,8 @@ def _patience_s(status: SensorStatus, today: Today, seen_us: Mapping[str, int], 
     A status that says "streaming" may be as old as the time between two of them, and is believed that long
     while the wearer's data keeps coming; where the live topic shows the segment itself, it is the judge.
     """
-    flowing = now_us - max(newest_us(today), *seen_us.values(), 0) <= words.NO_DATA_AFTER_S * 1e6
+    live_us = max(seen_us.values(), default=0)
+    flowing = now_us - newest_us(today, live_us) <= patience_s(today, live_us) * 1e6
     believed = status.state == "streaming" and flowing and status.segment not in seen_us
     return words.NO_DATA_AFTER_S + (STATUS_EVERY_S if believed else 0.0)
 

@@ -166,11 +166,11 @@ def several(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]])) if words else "none"
 
 
-def freshness(last_us: int, now_us: int, zone: ZoneInfo) -> str:
-    """Return how fresh the newest sample is, or since when there is none."""
+def freshness(last_us: int, now_us: int, zone: ZoneInfo, patience_s: float = NO_DATA_AFTER_S) -> str:
+    """Return how fresh the newest sample is; if older than `patience_s`, since when there is none."""
     if last_us <= 0:
         return "no data yet"
     age = (now_us - last_us) / 1e6
-    if age <= NO_DATA_AFTER_S:
+    if age <= patience_s:
         return f"live · {max(age, 0.0):.1f} s ago"
     return f"no data since {moment(last_us, zone, now_us)}"

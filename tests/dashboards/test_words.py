@@ -10,7 +10,7 @@ from dashboards_house import ANNA, episode, made_up_day
 
 from dashboards import charts, words
 from dashboards.palette import COLOUR, INK, LOST, MUTE, TEAL, Tone, tone_of
-from dashboards.status import Need, reason, sensor_lines, sensor_sentence
+from dashboards.status import Need, patience_s, reason, sensor_lines, sensor_sentence
 from dashboards.today import halves, read_history, read_recent, read_seen, read_still, read_today, span_s
 from ingest.reading import Day
 from poise.results import KIND_TEXT, Kind
@@ -86,6 +86,19 @@ def test_a_status_is_believed_until_the_next_one_is_due():
     store.persons[ANNA] = replace(store.persons[ANNA], last_us=later)
     lines = sensor_lines(read_today(store, ANNA, later), {}, later)
     assert [line.segment for line in lines if line.silent] == ["head"]
+
+
+def test_a_gateway_that_lets_its_messages_grow_is_heard_by_its_status():
+    store = made_up_day(NOON)
+    store.persons[ANNA] = replace(store.persons[ANNA], last_us=NOON - 50_000_000)
+    store.statuses[ANNA] = [replace_status(one, NOON, state="streaming") for one in store.statuses[ANNA]]
+    for age_s, need in ((1, Need.CALM), (4.9, Need.CALM), (7.9, Need.CALM), (8.1, Need.LOST)):
+        now_us = NOON + round(age_s * 1e6)
+        today = read_today(store, ANNA, now_us)
+        assert reason(today).need is need
+        assert any(line.silent for line in sensor_lines(today, {}, now_us)) is (need is Need.LOST)
+        fresh = words.freshness(NOON, now_us, VIENNA, patience_s(today))
+        assert fresh.startswith("no data since") is (need is Need.LOST)
 
 
 def test_reasons_come_from_what_is_known():
