@@ -9,7 +9,7 @@ _ROUNDS: Final = (20, 50)
 _MB: Final = 1 << 20
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 """Numbers of `mallopt` in the GNU C library's malloc.h."""
-_KEPT: Final = {_TRIM_THRESHOLD: 64 * _MB, _TOP_PAD: _MB, _MMAP_THRESHOLD: 16 * _MB}
+_KEPT: Final = {_TRIM_THRESHOLD: 16 * _MB, _TOP_PAD: _MB, _MMAP_THRESHOLD: 4 * _MB}
 
 
 def spare_collector() -> None:
@@ -27,7 +27,7 @@ def keep_freed() -> bool:
 
     By default the GNU C library hands arrays of some 100 kB back to the system when they are freed, and each
     page of the next one is fetched and cleared again: 320 pages a message of 30 s, an eighth of what ingest
-    costs. Up to 64 MB stay with the process for it. Another C library is left as it is.
+    costs. Up to 16 MB stay with the process for it. Another C library is left as it is.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
