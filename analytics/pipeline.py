@@ -140,11 +140,7 @@ def _silences(batches: Sequence[ImuBatch]) -> list[int]:
         if last - first <= RUN_GAP_US:
             spans.append((first, last))
             continue
-        steps = batch.t_us[1:] - batch.t_us[:-1]
-        if steps.max() <= RUN_GAP_US:
-            spans.append((first, last))
-            continue
-        breaks = np.flatnonzero(steps > RUN_GAP_US)
+        breaks = (batch.t_us[1:] - batch.t_us[:-1] > RUN_GAP_US).nonzero()[0]
         edges = [0, *(int(i) + 1 for i in breaks), len(batch)]
         spans += [(int(batch.t_us[i]), int(batch.t_us[j - 1])) for i, j in pairwise(edges)]
     cuts: list[int] = []

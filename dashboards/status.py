@@ -138,7 +138,7 @@ def _posture(today: Today) -> Reason | None:
 
 def _line(status: SensorStatus, today: Today, seen_us: Mapping[str, int], now_us: int) -> SensorLine:
     last_us = max(status.last_us, seen_us.get(status.segment, 0))
-    silent = now_us - last_us > _patience_s(status, today, seen_us, now_us) * 1e6
+    silent = now_us - last_us > _sensor_patience_s(status, today, seen_us, now_us) * 1e6
     if last_us == 0:
         text = "no data yet"
     elif silent and ended(today):
@@ -150,7 +150,7 @@ def _line(status: SensorStatus, today: Today, seen_us: Mapping[str, int], now_us
     return SensorLine(status.segment, text, silent and not ended(today), _battery(status), last_us)
 
 
-def _patience_s(status: SensorStatus, today: Today, seen_us: Mapping[str, int], now_us: int) -> float:
+def _sensor_patience_s(status: SensorStatus, today: Today, seen_us: Mapping[str, int], now_us: int) -> float:
     """Return how old a sensor's newest known sample may be before it is called silent.
 
     A status that says "streaming" may be as old as the time between two of them, and is believed that long

@@ -50,15 +50,14 @@ def records_of(block: SecondBlock, streams: Int64s, judgement: int) -> Records:
 
 
 def put(c: Connection, wearer: str, records: Records) -> None:
-    """Keep a message's seconds, if there are any."""
-    if len(records) == 0:
-        return
-    sql, times = "INSERT INTO fresh (wearer, window_s, body) VALUES (?, ?, ?)", records["t_s"]
-    first, last = (int(t_s) // LENGTH_S for t_s in (times.min(), times.max()))
-    for window in range(first, last + 1):
-        part = records if first == last else records[times // LENGTH_S == window]
-        if len(part):
-            c.execute(sql, (wearer, window * LENGTH_S, part.tobytes()))
+    """Keep a message's seconds."""
+    windows = records["t_s"] // LENGTH_S
+    for window in np.unique(windows).tolist():
+        part = records[windows == window]
+        c.execute(
+            "INSERT INTO fresh (wearer, window_s, body) VALUES (?, ?, ?)",
+            (wearer, window * LENGTH_S, part.tobytes()),
+        )
 
 
 def read(c: Connection, wearer: str, from_s: int, to_s: int) -> Records:

@@ -7,7 +7,7 @@ from ingest.database.sqlite import Connection
 from poise.errors import WireError
 from poise.samples import SampleMessage
 from poise.topics import Wearer
-from poise.wire import decode_samples
+from poise.wire import LONGEST_S, decode_samples
 
 REFUSED: Final = "refused"
 """Counter of messages that were more than may wait of a wearer."""
@@ -20,12 +20,12 @@ TWO_GATEWAYS: Final = (
     "Only the samples of one are judged: end the other one."
 )
 
-AT_WORK_US: Final = 150_000_000
+AT_WORK_US: Final = LONGEST_S * 2_500_000
 """A gateway that was heard of within this is at work: two and a half long messages (project decision)."""
 _OVERLAP_US: Final = 400_000
 """Of two messages, beyond which they are not one gateway's before and after a restart (project decision):
 a restart takes longer than that, and of two gateways' seconds one overlaps the other by half or more."""
-_LONGEST_US: Final = 61_000_000
+_LONGEST_US: Final = (LONGEST_S + 1) * 1_000_000
 _AHEAD_US: Final = 86_400_000_000
 _BEHIND_US: Final = 31 * 86_400_000_000
 """No spool lasts as long (project decision)."""

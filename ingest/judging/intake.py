@@ -35,12 +35,12 @@ from poise.notices import CalibrationNotice, EpisodeNotice, Stored
 from poise.results import Results
 from poise.samples import SampleMessage
 from poise.topics import BUCKETS, Address, Leaf, Wearer, parse
-from poise.wire import decode_samples
+from poise.wire import LONGEST_S, decode_samples
 
 log = logging.getLogger("poise.ingest")
 _TELL_EVERY_US: Final = 60_000_000
 """Between two lines in the log about the same wearer and reason: a flood must not fill the log too."""
-LATE_IDLE_US: Final = 90_000_000
+LATE_IDLE_US: Final = LONGEST_S * 1_500_000
 """The longest message of a clock that was set back, and half a one more."""
 _SETTLED_AT_ONCE: Final = 10
 _TAKEN: Final = (Leaf.SAMPLES, Leaf.CALIBRATION, *KEPT)

@@ -30,6 +30,7 @@ from poise.cli.configuration import CONFIG, file_in_force, spot_of
 from poise.errors import ConfigurationError, WireError
 from poise.skeleton import place
 from poise.topics import Wearer, valid_name
+from poise.wire import LONGEST_S
 
 if TYPE_CHECKING:
     from ingest.results.influxdb.server import InfluxSettings
@@ -125,7 +126,7 @@ class IngestPart(_Part):
 class GatewayPart(_Part):
     """How a gateway sends; docs/gateway.md, *Longer messages*."""
 
-    message_s: float = Field(default=1.0, ge=1, le=60)
+    message_s: float = Field(default=1.0, ge=1, le=LONGEST_S)
 
 
 class ArchivePart(_Part):

@@ -16,9 +16,10 @@ from ingest.results.influxdb.layout import TABLES
 from ingest.results.influxdb.server import InfluxServer
 from ingest.results.store import key, series_of, wearer_of
 from poise.topics import Wearer
+from poise.wire import LONGEST_S
 
 HOUR_S: Final = 3600
-QUIET_S: Final = 90.0
+QUIET_S: Final = 1.5 * LONGEST_S
 """How long nothing must have come of an hour that is over: longer than a message; project decision."""
 _MOST_AT_ONCE: Final = 50
 _DAY_S: Final = 86_400
