@@ -10,6 +10,8 @@ from poise.errors import WireError
 
 ROOT: Final = "poise/1"
 BUCKETS: Final = 64
+LONGEST_S: Final = 60
+"""Of samples in one message, as far as a gateway lets it grow. What waits for a message waits longer."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
 

@@ -17,8 +17,6 @@ from poise.samples import Gap, ImuBatch, Int16s, Int64s, SampleMessage, Scale, r
 VERSION: Final = 1
 MAX_BYTES: Final = 256 * 1024
 MAX_SAMPLES: Final = 4096
-LONGEST_S: Final = 60
-"""Of samples in one message, as far as a gateway lets it grow. What waits for a message waits longer."""
 MAX_BATCHES: Final = 64
 _LATEST_US: Final = 4_102_444_800_000_000  # the year 2100
 _RESIDUALS: Final = {width: np.dtype(f"<i{width}") for width in (1, 2, 4, 8)}

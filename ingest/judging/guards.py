@@ -6,8 +6,8 @@ from ingest.database.journal import Journal
 from ingest.database.sqlite import Connection
 from poise.errors import WireError
 from poise.samples import SampleMessage
-from poise.topics import Wearer
-from poise.wire import LONGEST_S, decode_samples
+from poise.topics import LONGEST_S, Wearer
+from poise.wire import decode_samples
 
 REFUSED: Final = "refused"
 """Counter of messages that were more than may wait of a wearer."""

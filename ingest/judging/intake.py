@@ -34,8 +34,8 @@ from poise.errors import StoreRejectedError, WireError
 from poise.notices import CalibrationNotice, EpisodeNotice, Stored
 from poise.results import Results
 from poise.samples import SampleMessage
-from poise.topics import BUCKETS, Address, Leaf, Wearer, parse
-from poise.wire import LONGEST_S, decode_samples
+from poise.topics import BUCKETS, LONGEST_S, Address, Leaf, Wearer, parse
+from poise.wire import decode_samples
 
 log = logging.getLogger("poise.ingest")
 _TELL_EVERY_US: Final = 60_000_000

@@ -29,8 +29,7 @@ from poise.cli import logs, mistakes
 from poise.cli.configuration import CONFIG, file_in_force, spot_of
 from poise.errors import ConfigurationError, WireError
 from poise.skeleton import place
-from poise.topics import Wearer, valid_name
-from poise.wire import LONGEST_S
+from poise.topics import LONGEST_S, Wearer, valid_name
 
 if TYPE_CHECKING:
     from ingest.results.influxdb.server import InfluxSettings

@@ -15,8 +15,7 @@ from ingest.results.influxdb import lines, outbox
 from ingest.results.influxdb.layout import TABLES
 from ingest.results.influxdb.server import InfluxServer
 from ingest.results.store import key, series_of, wearer_of
-from poise.topics import Wearer
-from poise.wire import LONGEST_S
+from poise.topics import LONGEST_S, Wearer
 
 HOUR_S: Final = 3600
 QUIET_S: Final = 1.5 * LONGEST_S
