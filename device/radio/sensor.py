@@ -143,15 +143,15 @@ class VirtualSensor:
         if not self.sending:
             self._put_by(Samples(ticks, acc, gyr), numbered)
             return
-        waiting = [*self._kept, *numbered]
+        self._kept = waiting = [*self._kept, *numbered]
         for notification, n in self.peripheral.send(Samples(ticks, acc, gyr)):
             if not await self._send(notification):
                 self._kept = []
+            if self._kept is not waiting:  # the link ended just now, and what waited is forgotten
                 return
             for sample in waiting[:n]:
                 self._book(*sample)
-            waiting = waiting[n:]
-        self._kept = waiting
+            del waiting[:n]
 
     def _puts_by(self) -> bool:
         """Does it measure although nobody listens?"""

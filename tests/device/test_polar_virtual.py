@@ -1,5 +1,6 @@
 """The virtual Polar sensors answer as the real ones do."""
 
+import numpy as np
 import pytest
 from polar_helpers import ADDRESS, H10, VERITY, part, started, wearing
 
@@ -47,6 +48,20 @@ def test_the_virtual_sensor_starts_once_and_forgets_at_disconnection() -> None:
     for write in VERITY.start + VERITY.stop:
         assert sensor.write(write.uuid, write.value)[0].value[3] == Status.SUCCESS
     assert not sensor.measuring
+
+
+def test_a_stream_that_begins_later_leaves_the_other_as_it_was() -> None:
+    # The answer to the first command may take a while: what was measured meanwhile is sent, and is counted.
+    sensor, decoder, worn = VERITY.peripheral(ADDRESS), VERITY.decoder(), wearing(1000, 52.0)
+    ticks, counted = [], 0
+    for at in range(0, 1000, 10):
+        for command in VERITY.start[at // 10 : at // 10 + 1] if at < 20 else ():
+            decoder.feed(sensor.write(command.uuid, command.value))
+        for notification, n in sensor.send(part(worn, at, at + 10)):
+            counted += n
+            ticks += decoder.feed([notification]).samples.tick_us.tolist()
+    assert counted == len(ticks) > 800
+    assert np.abs(np.array(ticks) - worn.tick_us[:counted]).max() <= 3
 
 
 def test_the_virtual_sensor_shows_what_it_is() -> None:

@@ -149,10 +149,14 @@ class VirtualPolar:
         return status, stream.settings_at_start() if value[0] == control.START else {}
 
     def _switch(self, measurement: int, *, on: bool) -> None:
-        running = {*self._queues, measurement} if on else {*self._queues} - {measurement}
-        self._queues = {m: (np.zeros(0, np.int64), np.zeros((0, 3), np.int64)) for m in running}
-        self._sent = dict.fromkeys(running, 0)
-        self.measuring = ACC in running
+        """Begin or end one stream; the other goes on with what it has queued."""
+        if on:
+            passed = [self._sent[m] + len(ticks) for m, (ticks, _counts) in self._queues.items()]
+            self._queues[measurement] = np.zeros(0, np.int64), np.zeros((0, 3), np.int64)
+            self._sent[measurement] = max(passed, default=0)  # it owes nothing of the time before
+        else:
+            del self._queues[measurement], self._sent[measurement]
+        self.measuring = ACC in self._queues
 
     def send(self, samples: Samples) -> Sequence[tuple[Notification, int]]:
         """See `Peripheral`; each stream fills its own frames, and a sample is complete when both sent it."""
