@@ -7,7 +7,7 @@ the room between them, which nothing overwrites: tried, names were still there. 
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from ingest.results.influxdb.lines import wearer_in
 from ingest.results.store import key
 from ingest.spreading.tables import OF_WEARERS, wearers_in
 from poise.errors import WireError
+from poise.topics import Wearer
 
 _ROOM: Final = 2.2
 """How many times what is in use a file takes while it is written anew: once beside it, once in its log, and
@@ -85,18 +86,18 @@ def _delete(c: Connection, table: str, rows: list[int]) -> int:
 def _letters(c: Connection) -> Iterator[tuple[int, str]]:
     """Yield row and owner of each dead letter; a line that InfluxDB refused says itself whose it is."""
     for row, name, payload in c.execute("SELECT id, wearer, payload FROM dead_letters").fetchall():
-        yield row, name or _whose(payload)
+        yield row, name or _owner(wearer_in, payload)
 
 
 def _outbox(c: Connection) -> Iterator[tuple[int, str, int, int]]:
     """Yield row, owner, lines and bytes of what waits; each row is of one write, and so of one wearer."""
     for row, body, lines in c.execute("SELECT id, body, lines FROM outbox"):
-        yield row, _whose(outbox.first_in(body)), lines, len(body)
+        yield row, _owner(outbox.whose, body), lines, len(body)
 
 
-def _whose(line: bytes) -> str:
+def _owner(said_in: Callable[[bytes], Wearer], body: bytes) -> str:
     try:
-        return key(wearer_in(line))
+        return key(said_in(body))
     except WireError:
         return ""
 

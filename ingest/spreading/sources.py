@@ -12,7 +12,6 @@ from typing import Any, Final
 from ingest.database.shards import Shard, shard_of
 from ingest.database.sqlite import Connection, reading
 from ingest.results.influxdb import outbox
-from ingest.results.influxdb.lines import wearer_in
 from ingest.results.store import key, wearer_of
 from ingest.spreading.tables import (
     JUDGEMENTS,
@@ -73,7 +72,7 @@ class Part:
         """Yield the rows of the outbox with lines of its wearers, oldest first."""
         body = columns_of(self.source.c, OUTBOX.name).index("body")
         for row in ordered(self.source.c, OUTBOX):
-            if shard_of(wearer_in(outbox.first_in(row[body])), self.target.of) == self.target.number - 1:
+            if shard_of(outbox.whose(row[body]), self.target.of) == self.target.number - 1:
                 yield row
 
     def judgements(self) -> Iterator[Row]:
@@ -136,12 +135,8 @@ def sequences_of(c: Connection) -> dict[str, int]:
 
 def _source(shard: Shard, c: Connection) -> Source:
     refuse_unknown(c)
-    waiting = {_key_in(body) for (body,) in c.execute("SELECT body FROM outbox")}
+    waiting = {key(outbox.whose(body)) for (body,) in c.execute("SELECT body FROM outbox")}
     return Source(shard, c, tuple(sorted({*wearers_in(c), *waiting})), _top(c))
-
-
-def _key_in(body: bytes) -> str:
-    return key(wearer_in(outbox.first_in(body)))
 
 
 def _top(c: Connection) -> int:

@@ -159,9 +159,9 @@ def test_a_refused_line_of_the_erased_is_no_dead_letter(
         with database.transaction() as c:
             outbox.put(c, body, 10**9)
 
-        def refuse_after_the_order(_table: object, part: list[bytes]) -> list[tuple[bytes, str]]:
+        def refuse_after_the_order(_table: object, text: bytes) -> list[tuple[bytes, str]]:
             register.put(key(GONE), Standing.ERASED, NOW_US)
-            return [(line, "refused") for line in part]
+            return [(line, "refused") for line in text.split(b"\n")]
 
         monkeypatch.setattr(forwarder, "_write", refuse_after_the_order)
         forwarder.forward()

@@ -1,12 +1,17 @@
 """The outbox for InfluxDB without a server: what waits is not lost; a full one stops the confirmations."""
 
 import asyncio
+import re
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 from influx_helpers import NOWHERE, T0, dice, some_seconds
 from ingest_helpers import WEARER, Shelf, calibration, day, eventually
 
@@ -14,7 +19,7 @@ from analytics.pipeline import Pipeline
 from ingest.database.sqlite import Database
 from ingest.judging.intake import Intake
 from ingest.mqtt.settings import Received
-from ingest.results.influxdb import lines, outbox
+from ingest.results.influxdb import columns, lines, outbox
 from ingest.results.influxdb.forwarder import Forwarder
 from ingest.results.influxdb.results import InfluxResults
 from ingest.results.influxdb.server import InfluxServer
@@ -22,6 +27,7 @@ from poise import notices
 from poise.errors import StoreUnavailableError
 from poise.notices import CalibrationNotice
 from poise.results import Results
+from poise.seconds import SecondBlock, SecondTable, blocks_of
 from poise.topics import Leaf, Wearer
 from poise.wire import encode_samples
 
@@ -30,6 +36,38 @@ def test_a_line_stays_one_line_whatever_a_calibration_is_called() -> None:
     odd = replace(some_seconds(dice(1), [T0])[0], calibration="k\n1", stream="a\nb")
     (line,) = lines.lines(Wearer("anna"), "worn\nx", Results(seconds=(odd,)))
     assert b"\n" not in line
+
+
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=4, max_size=40),
+    st.integers(-(2**40), 2**40),
+    st.text(),
+)
+def test_what_waits_as_columns_goes_to_the_server_as_the_same_numbers(
+    numbers: list[float], t_s: int, name: str
+) -> None:
+    values = np.array(numbers[: len(numbers) // 4 * 4]).reshape(4, -1)
+    n = values.shape[1]
+    streams = ("head", f"b {name}")
+    block = SecondBlock(t_s + np.arange(n), streams, np.arange(n) % 2, *values, run_us=t_s, calibration=name)
+    body = columns.pack(Wearer("P-0142", "clinic"), "worn", block)
+    packed = columns.unpack(body)
+    assert (packed.wearer, packed.origin, packed.streams) == (Wearer("P-0142", "clinic"), "worn", streams)
+    assert list(packed.block()) == list(block)
+    text = outbox.text_of(body)
+    read = re.findall(rb" mean=(\S+),low=(\S+),high=(\S+),coverage=(\S+?),.* (-?\d+)000000$", text, re.M)
+    assert [[float(part) for part in row[:4]] for row in read] == values.T.tolist()
+    assert [int(row[4]) for row in read] == block.t_s.tolist()
+    results = Results(seconds=SecondTable([block]))
+    assert lines.lines(packed.wearer, "worn", results) == text.split(b"\n")
+
+
+def test_whose_a_row_is(tmp_path: Path) -> None:
+    wearer = Wearer("P-0142", "clinic")
+    block = next(blocks_of(some_seconds(dice(1), [T0])))
+    line = lines.seconds(wearer, "worn", block)
+    for body in (columns.pack(wearer, "worn", block), line, zlib.compress(line)):
+        assert outbox.whose(body) == wearer
 
 
 async def test_a_disk_in_trouble_does_not_end_the_forwarder(tmp_path: Path, monkeypatch: Any) -> None:
@@ -56,6 +94,7 @@ def test_lines_of_an_older_version_wait_in_the_outbox_too(tmp_path: Path) -> Non
         c.execute("INSERT INTO outbox (body) VALUES (?)", (b"posture_second,site=a mean=1 1",))
         outbox.put(c, [b"x 1", b"y 2"], 10**6)
         batch = outbox.oldest(c, 10)
+        assert batch.count == 3
         assert batch.lines == (b"posture_second,site=a mean=1 1", b"x 1", b"y 2")
         assert outbox.oldest(c, 1).upto == 1
         outbox.remove(c, outbox.oldest(c, 2))

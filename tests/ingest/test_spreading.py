@@ -128,7 +128,7 @@ def test_what_waits_and_what_is_nobodys_is_there_once(tmp_path: Path) -> None:
                 mine = [
                     i
                     for i, body in c.execute("SELECT id, body FROM outbox")
-                    if key(wearer)[5:].encode() in outbox.lines_in(body)[0]
+                    if key(wearer)[5:].encode() in outbox.text_of(body)
                 ]
                 assert stale == (max(mine),)
                 assert len(mine) == 3

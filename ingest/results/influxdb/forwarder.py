@@ -4,12 +4,13 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from ingest.database.journal import Journal
 from ingest.database.sqlite import Database
-from ingest.results.influxdb import lines, outbox
+from ingest.results.influxdb import columns, lines, outbox
 from ingest.results.influxdb.downsampling import QUIET_S, Downsampler
 from ingest.results.influxdb.layout import Table
 from ingest.results.influxdb.server import InfluxServer
@@ -106,33 +107,35 @@ class Forwarder:
         """
         with self._database.transaction() as c:
             batch = outbox.oldest(c, BODY_LINES)
-        if not batch.lines:
+        if not batch.bodies:
             return 0
-        refused = [bad for table, body in _by_table(batch.lines) for bad in self._write(table, body)]
+        texts = _by_table(batch.bodies).items()
+        refused = [bad for table, parts in texts for bad in self._write(table, b"\n".join(parts))]
         with self._database.transaction() as c:
             for line, sentence in refused:
                 if self._erasure is not None and self._erasure.refuses(line):
                     continue
                 self._journal.put_dead_letter(c, "influxdb", line, "refused", sentence, self._clock())
             outbox.remove(c, batch)
-        self.forwarded += len(batch.lines) - len(refused)
+        self.forwarded += batch.count - len(refused)
         self.refused += len(refused)
-        return len(batch.lines)
+        return batch.count
 
     def waiting(self) -> outbox.Waiting:
         """Return how much waits for the server."""
         with self._database.transaction() as c:
             return outbox.waiting(c)
 
-    def _write(self, table: Table, body: Sequence[bytes]) -> list[tuple[bytes, str]]:
+    def _write(self, table: Table, text: bytes) -> list[tuple[bytes, str]]:
         """Write the lines, halving until those that the server refuses stand alone; return these."""
         try:
-            self.expired += self._server.write(b"\n".join(body), table.suffix)
+            self.expired += self._server.write(text, table.suffix)
         except StoreRejectedError as exc:
+            body = text.split(b"\n")
             if len(body) == 1:
-                return [(body[0], str(exc)[:_SENTENCE])]
-            middle = len(body) // 2
-            return self._write(table, body[:middle]) + self._write(table, body[middle:])
+                return [(text, str(exc)[:_SENTENCE])]
+            halves = body[: len(body) // 2], body[len(body) // 2 :]
+            return [bad for half in halves for bad in self._write(table, b"\n".join(half))]
         return []
 
     def _say(self, trouble: str) -> None:
@@ -161,9 +164,12 @@ class Forwarder:
         )
 
 
-def _by_table(body: Sequence[bytes]) -> list[tuple[Table, list[bytes]]]:
-    """Return the lines by where they belong, in their order."""
-    found: dict[Table, list[bytes]] = {}
-    for line in body:
-        found.setdefault(lines.table_of(line), []).append(line)
-    return list(found.items())
+def _by_table(bodies: Sequence[bytes]) -> Mapping[Table, list[bytes]]:
+    """Return what rows of the outbox say, by where it belongs: lines, or some joined, in their order."""
+    found = defaultdict[Table, list[bytes]](list)
+    for body in bodies:
+        text = outbox.text_of(body)
+        # Columns are seconds alone; a row of lines may hold any.
+        for part in [text] if body.startswith(columns.MARK) else text.split(b"\n"):
+            found[lines.table_of(part)].append(part)
+    return found

@@ -1,7 +1,8 @@
-"""The outbox: lines that wait in `poise.db` until InfluxDB has confirmed them, oldest first, up to a cap.
+"""The outbox: what waits in `poise.db` until InfluxDB has confirmed it, oldest first, up to a cap.
 
-Each row holds the lines of one write, compressed: they repeat themselves and shrink to about a quarter. How
-much waits is kept beside them, so that nobody has to count.
+Each row is of one write and so of one wearer: seconds as columns (`ingest.results.influxdb.columns`), or
+lines, compressed: they repeat themselves and shrink to about a quarter. How much waits is kept beside them,
+so that nobody has to count.
 """
 
 import zlib
@@ -10,7 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest.database.sqlite import Connection
+from ingest.results.influxdb import columns
+from ingest.results.influxdb.lines import seconds, wearer_in
 from poise.errors import StoreUnavailableError
+from poise.topics import Wearer
 
 ALARM_SHARE: Final = 0.25
 """Share of the cap from which the outbox raises an alarm: project decision."""
@@ -25,17 +29,24 @@ _COMPRESSED: Final = b"\x78"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The oldest lines.
+    """The oldest rows.
 
     Attributes:
         upto: the last row's id.
-        lines: in the order in which they were written.
-        stored_bytes: what their rows take.
+        bodies: the rows, in the order in which they were written.
+        count: how many lines they are.
+        stored_bytes: what they take.
     """
 
     upto: int
-    lines: tuple[bytes, ...]
+    bodies: tuple[bytes, ...]
+    count: int
     stored_bytes: int
+
+    @property
+    def lines(self) -> tuple[bytes, ...]:
+        """The lines, in their order."""
+        return tuple(line for body in self.bodies for line in text_of(body).split(b"\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,43 +58,55 @@ class Waiting:
 
 
 def put(c: Connection, lines: Sequence[bytes], most_bytes: int) -> int:
-    """Add lines and return their row.
+    """Add lines and return their row; raises as `put_row` does."""
+    return put_row(c, zlib.compress(b"\n".join(lines), _FAST), len(lines), most_bytes)
+
+
+def put_row(c: Connection, body: bytes, lines: int, most_bytes: int) -> int:
+    """Add what so many lines are made of, as `columns.pack` gives it, and return its row.
 
     Raises:
         StoreUnavailableError: if the outbox is full; then nothing is confirmed until there is room.
     """
-    body = zlib.compress(b"\n".join(lines), _FAST)
     if waiting(c).stored_bytes + len(body) > most_bytes:
         raise StoreUnavailableError(
             f"the outbox for InfluxDB is full ({most_bytes / 1e6:.0f} MB); mend InfluxDB, or raise "
             "store.outbox_mb: nothing that was confirmed is lost"
         )
-    row = c.execute("INSERT INTO outbox (body, lines) VALUES (?, ?)", (body, len(lines))).lastrowid
-    _change(c, len(lines), len(body))
+    row = c.execute("INSERT INTO outbox (body, lines) VALUES (?, ?)", (body, lines)).lastrowid
+    _change(c, lines, len(body))
     return int(row or 0)
 
 
 def oldest(c: Connection, most_lines: int) -> Batch:
     """Return whole rows, oldest first, until there are `most_lines` lines or none is left."""
-    upto, lines, size = 0, list[bytes](), 0
-    for row, body in c.execute("SELECT id, body FROM outbox ORDER BY id"):
-        upto, size = row, size + len(body)
-        lines += lines_in(body)
-        if len(lines) >= most_lines:
+    upto, bodies, count, size = 0, list[bytes](), 0, 0
+    for row, body, lines in c.execute("SELECT id, body, lines FROM outbox ORDER BY id"):
+        upto, count, size = row, count + lines, size + len(body)
+        bodies.append(body)
+        if count >= most_lines:
             break
-    return Batch(upto, tuple(lines), size)
+    return Batch(upto, tuple(bodies), count, size)
 
 
-def lines_in(body: bytes) -> list[bytes]:
-    """Return the lines of a row."""
-    plain = zlib.decompress(body) if body.startswith(_COMPRESSED) else body
-    return plain.split(b"\n")
+def text_of(body: bytes) -> bytes:
+    """Return a row's lines, joined."""
+    if body.startswith(columns.MARK):
+        packed = columns.unpack(body)
+        return seconds(packed.wearer, packed.origin, packed.block())
+    return zlib.decompress(body) if body.startswith(_COMPRESSED) else body
 
 
-def first_in(body: bytes) -> bytes:
-    """Return the beginning of a row's first line, with its tags, without reading all of it."""
+def whose(body: bytes) -> Wearer:
+    """Return whose a row is, without reading all of it.
+
+    Raises:
+        WireError: if it does not say.
+    """
+    if body.startswith(columns.MARK):
+        return columns.unpack(body).wearer
     plain = zlib.decompressobj().decompress(body, _TAGS) if body.startswith(_COMPRESSED) else body
-    return plain.partition(b"\n")[0]
+    return wearer_in(plain)
 
 
 def remove(c: Connection, batch: Batch) -> None:

@@ -8,11 +8,13 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from analytics.exposure.counts import QuarterExposure
 from ingest.database.sqlite import Connection, reading
 from ingest.reading import Day, Series
 from ingest.results.coarse import coarser, joined, kept_for, step_for, whole_steps
-from ingest.results.influxdb import lines, outbox
+from ingest.results.influxdb import columns, lines, outbox
 from ingest.results.influxdb.downsampling import HOUR_S, mark, stale_hours
 from ingest.results.influxdb.layout import TABLES
 from ingest.results.influxdb.server import InfluxServer
@@ -20,6 +22,7 @@ from ingest.results.localdays import Stretch, days_of, stretches
 from ingest.results.quarters import from_text
 from ingest.results.store import EPISODE, series_of
 from poise.results import QUARTER_S, Episode, Results
+from poise.seconds import blocks_of
 from poise.topics import Wearer
 
 _DAY_US: Final = 86_400_000_000
@@ -46,9 +49,12 @@ class InfluxResults:
 
     def write(self, connection: Connection, wearer: Wearer, origin: str, results: Results) -> None:
         """Put the results into the outbox, in the caller's transaction."""
-        if body := lines.lines(wearer, origin, results):
-            row = outbox.put(connection, body, self._most_bytes)
-            mark(connection, wearer, {second.t_s // HOUR_S * HOUR_S for second in results.seconds}, row)
+        for block in blocks_of(results.seconds):
+            packed = columns.pack(wearer, origin, block)
+            row = outbox.put_row(connection, packed, len(block.t_s), self._most_bytes)
+            mark(connection, wearer, np.unique(block.t_s // HOUR_S * HOUR_S).tolist(), row)
+        if body := lines.conclusions(wearer, origin, results):
+            outbox.put(connection, body, self._most_bytes)
 
     def series(
         self, wearer: Wearer, streams: Sequence[str], from_s: int, to_s: int, points: int = 0
