@@ -26,6 +26,7 @@ from device.bluetooth.gatt import (
     advertisement,
     hang_up,
     is_recording,
+    no_bus,
     read,
     reason,
     release,
@@ -55,6 +56,8 @@ _COMMAND_S: Final = 1.0
 _FIRST_PAUSE_S: Final = 0.3
 _LONGEST_PAUSE_S: Final = 8.0
 _FEWEST_SLOTS: Final = 5
+_LOOK_S: Final = 0.25
+_HELD_UP_S: Final = 1.0
 _RESUME_S: Final = 1.5
 _log: Final = logging.getLogger(__name__)
 
@@ -203,7 +206,7 @@ class Bluetooth:
         except BleakBluetoothNotAvailableError as exc:
             self._no_bluetooth(exc)
         except FAILURES as exc:
-            if self._scanner is None and not self._worked and _no_bus(exc):
+            if self._scanner is None and not self._worked and no_bus(exc):
                 self._no_bluetooth(exc)
             _log.warning("Scanning for sensors failed, and is tried again: %s", reason(exc))
             return {}
@@ -290,11 +293,11 @@ class Bluetooth:
 
     async def _watch(self, link: Link, client: BleakClient, vendor: Vendor, gone: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
-        began = next_battery = loop.time()
+        began = quiet_from = next_battery = loop.time()
         self._clients[link.sensor] = client
         try:
             while client.is_connected:
-                silent = loop.time() - max(link.heard_s, began)
+                silent = loop.time() - max(link.heard_s, quiet_from)
                 if silent > GIVE_UP_S:
                     _log.info("Sensor %s has been silent for %.0f s; connecting again", link.sensor, silent)
                     break
@@ -302,7 +305,10 @@ class Bluetooth:
                 if loop.time() >= next_battery:
                     next_battery = loop.time() + BATTERY_S
                     await self._read_battery(link, client, vendor)
-                await within(0.25, gone)
+                due = loop.time() + _LOOK_S
+                await within(_LOOK_S, gone)
+                if loop.time() > due + _HELD_UP_S:  # held up: what the sensor sent meanwhile is on its way
+                    quiet_from = loop.time()
             link.drops += 1
         except FAILURES as exc:
             link.drops += 1
@@ -342,7 +348,3 @@ def _state(link: Link, began: float, silent: float) -> str:
     if silent > STALE_S:
         return "stale"
     return "streaming" if link.heard_s >= began else "connected"
-
-
-def _no_bus(exc: BaseException) -> bool:
-    return isinstance(exc, FileNotFoundError | ConnectionRefusedError)

@@ -86,3 +86,8 @@ async def hang_up(client: BleakClient) -> None:
     with contextlib.suppress(*FAILURES):
         async with asyncio.timeout(GOODBYE_S):
             await client.disconnect()
+
+
+def no_bus(exc: BaseException) -> bool:
+    """Return whether the system's bus, on which BlueZ is asked, is not there at all."""
+    return isinstance(exc, FileNotFoundError | ConnectionRefusedError)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -99,6 +100,26 @@ async def test_a_silent_sensor_is_stale_and_then_connected_again(
     mine = account(spooled(spool), link.sensor)
     mine.closes()
     assert mine.missing > 50
+
+
+async def test_a_program_that_was_held_up_does_not_take_its_sensors_for_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ble, "GIVE_UP_S", 1.2)
+    spool = DiskSpool(tmp_path / "spool.db")
+    async with RadioRoom(CountingSource(), ["head", "c7"]) as room, room.central() as backend:
+        gateway = Gateway(Wearer("p1"), room.worn, spool, Announced(), backend=backend)
+        links = gateway.links.values()
+        async with running(gateway):
+            await until(lambda: all(link.state == "streaming" for link in links))
+            await asyncio.sleep(1)
+            time.sleep(2.5)  # noqa: ASYNC251 - as if the machine had no time for this program
+            await asyncio.sleep(1)
+    assert [link.drops for link in links] == [0, 0]
+    for link in links:
+        mine = account(spooled(spool), link.sensor)
+        mine.closes()
+        assert mine.missing == 0
 
 
 @pytest.mark.skipif(os.path.exists("/run/dbus/system_bus_socket"), reason="this machine may have Bluetooth")  # noqa: PTH110
