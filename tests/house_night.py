@@ -120,7 +120,7 @@ def through_the_night(starter: Programs, mosquitto: Mosquitto) -> Night:
     second.interrupted().in_good_order()
     if spooled(
         spool
-    ):  # a gateway that was still behind spools the rest at its end, and the next one sends it
+    ):  # a gateway that is behind spools the rest at its end, and the next one sends it
         third = gateway()
         until(lambda: not spooled(spool), 60, third)
         third.interrupted().in_good_order()

@@ -18,7 +18,7 @@ from poise.errors import StoreError, StoreRejectedError
 
 log = logging.getLogger("poise.influx")
 BODY_LINES: Final = 5000
-_IDLE_S: Final = 0.5
+_IDLE_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 60.0
 _SENTENCE: Final = 500
 _ALARM: Final = "the outbox for InfluxDB holds"
