@@ -118,9 +118,7 @@ def through_the_night(starter: Programs, mosquitto: Mosquitto) -> Night:
     starter.nap(6.0)  # the last second goes into the spool when nothing has come for a while, also under load
     until(lambda: not spooled(spool), 60, second)
     second.interrupted().in_good_order()
-    if spooled(
-        spool
-    ):  # a gateway that is behind spools the rest at its end, and the next one sends it
+    if spooled(spool):  # a gateway that is behind spools the rest at its end, and the next one sends it
         third = gateway()
         until(lambda: not spooled(spool), 60, third)
         third.interrupted().in_good_order()
