@@ -82,9 +82,9 @@ def together(parts: Sequence[Sequence[Second]]) -> Sequence[Second]:
 
 
 def blocks_of(seconds: Sequence[Second]) -> Iterator[SecondBlock]:
-    """Yield seconds as blocks; those that come one by one as a block for each stretch of the same run."""
+    """Yield seconds as blocks, none empty; those that come one by one as one for each stretch of a run."""
     if isinstance(seconds, SecondTable):
-        yield from seconds.blocks
+        yield from (block for block in seconds.blocks if len(block.t_s))
         return
     for (run_us, calibration), stretch in groupby(seconds, lambda s: (s.run_us, s.calibration)):
         yield _block(tuple(stretch), run_us, calibration)

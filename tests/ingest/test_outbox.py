@@ -62,6 +62,16 @@ def test_what_waits_as_columns_goes_to_the_server_as_the_same_numbers(
     assert lines.lines(packed.wearer, "worn", results) == text.split(b"\n")
 
 
+def test_seconds_in_which_nothing_was_seen_do_not_wait(tmp_path: Path) -> None:
+    none, no_numbers = np.zeros(0, np.int64), (np.zeros(0),) * 4
+    unseen = Results(seconds=SecondTable([SecondBlock(none, ("head",), none, *no_numbers, 1, "k")]))
+    database = Database(tmp_path / "poise.db")
+    with closing(InfluxServer(NOWHERE)) as server, database.transaction() as c:
+        InfluxResults(server, database.path).write(c, WEARER, "worn", unseen)
+        assert outbox.first(c) is None
+    database.close()
+
+
 def test_whose_a_row_is(tmp_path: Path) -> None:
     wearer = Wearer("P-0142", "clinic")
     block = next(blocks_of(some_seconds(dice(1), [T0])))

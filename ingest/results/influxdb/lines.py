@@ -31,7 +31,7 @@ _NEVER: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 def lines(wearer: Wearer, origin: str, results: Results) -> list[bytes]:
     """Return a line for each second, episode, exposure and quarter in full; times in µs."""
     parts = [seconds(wearer, origin, block) for block in blocks_of(results.seconds)]
-    return [row for part in parts if part for row in part.split(b"\n")] + conclusions(wearer, origin, results)
+    return [row for part in parts for row in part.split(b"\n")] + conclusions(wearer, origin, results)
 
 
 def conclusions(wearer: Wearer, origin: str, results: Results) -> list[bytes]:
